@@ -1,0 +1,1 @@
+"""LLM-serving benchmarks as pytest test cases."""

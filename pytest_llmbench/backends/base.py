@@ -1,0 +1,61 @@
+"""What a backend is: an engine, and what the rest of the package must know about it.
+
+One module an engine behind `Backend`; `pytest_llmbench.backends.BACKENDS` names them all.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import httpx
+
+    from pytest_llmbench.runtimes.server import FactValue
+    from pytest_llmbench.spec.deployment import ArgValue, RuntimeName
+
+__all__ = ["Backend"]
+
+
+class Backend(Protocol):
+    """An engine.
+
+    Attributes:
+        name: as in the configuration.
+        default_runtime: where it runs when the configuration does not say.
+        default_args: engine arguments below every other source.
+        formats: weight formats it loads, best first: `gguf`, `safetensors`.
+        request_extras: fields added to every request body so that exactly `max_tokens` are generated
+            and usage is reported (`ignore_eos`, ...).
+        metrics_path: where its Prometheus metrics are; None if it has none.
+    """
+
+    name: str
+    default_runtime: RuntimeName
+    default_args: Mapping[str, ArgValue]
+    formats: tuple[str, ...]
+    request_extras: Mapping[str, object]
+    metrics_path: str | None
+
+    def check_args(self, args: Mapping[str, ArgValue]) -> None:
+        """Reject engine arguments that cannot be, before anything starts.
+
+        Raises:
+            UsageError: naming the argument and the nearest valid one.
+        """
+
+    def facts(self, http: httpx.Client) -> dict[str, FactValue]:
+        """Ask a running server about itself; what it does not tell is absent.
+
+        `http` has the base URL and the authorization header set.
+        """
+
+    def count_tokens(self, http: httpx.Client, prompt: str, *, chat: bool) -> int | None:
+        """Tokens of `prompt` as this server would count them (`usage.prompt_tokens`), without
+        generating anything; with `chat`, as the one user message inside the chat template. None if
+        the server cannot say.
+        """
+
+    def telling_lines(self, log: Sequence[str]) -> list[str]:
+        """The lines of a failed start's log that tell the cause, at most eight, noise left out."""

@@ -1,0 +1,1 @@
+"""Stored sessions and how a new one is judged against them."""

@@ -1,0 +1,1 @@
+"""The measuring client: sockets, HTTP framing, stream dialects, load generation."""

@@ -1,0 +1,1 @@
+"""From request traces to named numbers."""

@@ -1,0 +1,194 @@
+"""Every metric once: name, unit, direction, definition and the smallest effect that matters.
+
+Reports print definitions from here. Durations are in seconds. A request starts just before its first
+byte is handed to the socket.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Literal
+
+from pytest_llmbench.errors import UsageError, nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["METRICS", "Direction", "Metric", "metric"]
+
+Direction = Literal["lower", "higher", "none"]
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A named number.
+
+    `kind` says what one value belongs to: a ``distribution`` has one value a request (or a gap), a
+    ``scalar`` one a run. `smallest_effect` is absolute, in `unit`: a difference below it is nothing,
+    whatever its ratio.
+    """
+
+    name: str
+    unit: str
+    direction: Direction
+    kind: Literal["distribution", "scalar"]
+    definition: str
+    smallest_effect: float = 0.0
+
+
+_ALL = (
+    Metric(
+        "ttft",
+        "s",
+        "lower",
+        "distribution",
+        "start of the request to the first chunk that carries generated output (content, reasoning or"
+        " tool-call text); role-only and empty chunks do not count",
+        0.001,
+    ),
+    Metric(
+        "ttft_answer",
+        "s",
+        "lower",
+        "distribution",
+        "start of the request to the first answer content; later than ttft for reasoning models",
+        0.001,
+    ),
+    Metric(
+        "connect",
+        "s",
+        "lower",
+        "distribution",
+        "opening the connection; never part of ttft; zero when the connection is reused",
+        0.001,
+    ),
+    Metric(
+        "send_delay",
+        "s",
+        "lower",
+        "distribution",
+        "scheduled to actual start of the request: how late the load generator was",
+        0.001,
+    ),
+    Metric(
+        "itl",
+        "s",
+        "lower",
+        "distribution",
+        "gap between output tokens, pooled over all gaps; a chunk of k tokens contributes k gaps of"
+        " gap/k, the first chunk none; absent unless the tokens of every chunk are known",
+        0.0002,
+    ),
+    Metric(
+        "chunk_gap",
+        "s",
+        "lower",
+        "distribution",
+        "gap between chunks with output, as they arrived: what a person sees",
+        0.0002,
+    ),
+    Metric(
+        "tpot",
+        "s",
+        "lower",
+        "distribution",
+        "per request (last output - first output) / (output tokens - 1)",
+        0.0002,
+    ),
+    Metric(
+        "e2e",
+        "s",
+        "lower",
+        "distribution",
+        "start of the request to the last chunk with output or finish reason",
+        0.001,
+    ),
+    Metric(
+        "stream_end",
+        "s",
+        "lower",
+        "distribution",
+        "start of the request to the end of the response stream",
+        0.001,
+    ),
+    Metric("interactivity", "tok/s", "higher", "distribution", "per request 1 / tpot"),
+    Metric(
+        "prompt_tokens", "tok", "none", "distribution", "tokens of the prompt, as the server counted them, chat template included"
+    ),
+    Metric(
+        "output_tokens",
+        "tok",
+        "none",
+        "distribution",
+        "generated tokens, as the server counted them; never the number of chunks",
+    ),
+    Metric(
+        "cached_tokens",
+        "tok",
+        "none",
+        "distribution",
+        "prompt tokens the server answered from its prefix cache, where it says so",
+    ),
+    Metric(
+        "reasoning_tokens",
+        "tok",
+        "none",
+        "distribution",
+        "generated tokens that were reasoning, where the server says so",
+    ),
+    Metric(
+        "throughput_output",
+        "tok/s",
+        "higher",
+        "scalar",
+        "output tokens that arrived inside the window / window",
+    ),
+    Metric(
+        "throughput_total",
+        "tok/s",
+        "higher",
+        "scalar",
+        "output tokens, and prompt tokens of requests whose first output fell inside the window / window",
+    ),
+    Metric(
+        "throughput_request",
+        "req/s",
+        "higher",
+        "scalar",
+        "requests completed inside the window / window",
+    ),
+    Metric(
+        "throughput_output_per_gpu",
+        "tok/s/GPU",
+        "higher",
+        "scalar",
+        "throughput_output / GPUs of the deployment",
+    ),
+    Metric(
+        "throughput_total_per_gpu",
+        "tok/s/GPU",
+        "higher",
+        "scalar",
+        "throughput_total / GPUs of the deployment",
+    ),
+    Metric(
+        "cache_hit_rate",
+        "ratio",
+        "none",
+        "scalar",
+        "cached prompt tokens / prompt tokens over the run, where the server says so",
+    ),
+    Metric("error_rate", "ratio", "lower", "scalar", "failed requests / requests sent", 0.001),
+)
+
+METRICS: Mapping[str, Metric] = MappingProxyType({m.name: m for m in _ALL})
+
+
+def metric(name: str) -> Metric:
+    """Look a metric up by its name; a `UsageError` names the nearest one."""
+    try:
+        return METRICS[name]
+    except KeyError:
+        message = f"unknown metric {name!r}: {nearest(name, METRICS)}"
+        raise UsageError(message) from None

@@ -1,0 +1,1 @@
+"""Weights on this host: builtin models, local files, hub ids."""

@@ -1,0 +1,1 @@
+"""The pytest hooks; each calls one object."""

@@ -1,0 +1,1 @@
+"""Where servers live: starting, readiness, ending them."""

@@ -1,0 +1,62 @@
+"""What a runtime is: the place where a deployment's server lives.
+
+One class a file behind `Runtime`; `pytest_llmbench.runtimes.RUNTIMES` names them all.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from pytest_llmbench.runtimes.server import Server
+    from pytest_llmbench.spec.deployment import Deployment
+
+__all__ = ["RunningServer", "Runtime", "StartContext"]
+
+
+@dataclass(frozen=True, slots=True)
+class StartContext:
+    """What a runtime needs to know beyond the deployment.
+
+    `log_path` is where the server's output goes. `on_progress` receives short texts for the person
+    who waits. `stall_timeout` (s) is how long a start may make no progress, `total_timeout` (s) how
+    long it may take in all.
+    """
+
+    log_path: Path
+    on_progress: Callable[[str], None] = lambda _text: None
+    stall_timeout: float = 120.0
+    total_timeout: float = 1800.0
+
+
+class RunningServer(Protocol):
+    """A server that is up, and the way to end it."""
+
+    server: Server
+
+    def exited(self) -> str | None:
+        """Why the server is gone, in one line; None while it runs."""
+
+    def stop(self) -> None:
+        """End the server and wait until it is gone. Safe to call twice; never raises."""
+
+
+class Runtime(Protocol):
+    """Starts servers of one kind."""
+
+    name: str
+
+    def unavailable(self, deployment: Deployment) -> str | None:
+        """Why this machine cannot run the deployment (a skip reason), or None. Starts nothing."""
+
+    def start(self, deployment: Deployment, context: StartContext) -> RunningServer:
+        """Bring the server up and return when it answers.
+
+        Raises:
+            Unavailable: a package, device or daemon is missing.
+            ServerStartError: it ended or made no progress before it was ready.
+        """

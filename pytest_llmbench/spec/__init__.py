@@ -1,0 +1,1 @@
+"""What to run: file models, their resolution into deployments, workloads."""

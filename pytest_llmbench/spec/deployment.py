@@ -1,0 +1,67 @@
+"""A deployment: everything that makes one server."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from pytest_llmbench.spec.base import Spec
+
+__all__ = ["ArgValue", "Deployment", "ImageType", "RuntimeName"]
+
+RuntimeName = Literal["embedded", "external", "process", "docker"]
+ImageType = Literal["prebuilt", "build"]
+ArgValue = bool | int | float | str
+
+
+class Deployment(Spec):
+    """One server to be: frozen, hashable, compared by value.
+
+    `args` and `env` are sorted pairs, so that two files that say the same in another order are equal.
+    """
+
+    model: str
+    """Id of the model in the configuration, or the last part of a path or hub id."""
+    source: str
+    """`builtin:<name>`, a local path, or a hub id (`repo`, `repo:QUANT`); empty for a server that runs."""
+    backend: str
+    runtime: RuntimeName
+    version: str | None = None
+    image: str | None = None
+    image_type: ImageType | None = None
+    profile: str | None = None
+    tp: int = Field(default=1, ge=1)
+    pp: int = Field(default=1, ge=1)
+    dp: int = Field(default=1, ge=1)
+    ep: int = Field(default=1, ge=1)
+    gpus: int = Field(default=0, ge=0)
+    args: tuple[tuple[str, ArgValue], ...] = ()
+    env: tuple[tuple[str, str], ...] = ()
+    url: str | None = None
+    """Where an external server listens, without `/v1`."""
+    served_model: str | None = None
+    """The name to ask for; discovered from `/v1/models` when absent."""
+    api_key_env: str | None = None
+    """Name of the environment variable that holds the server's key; never its value."""
+    skip: str | None = None
+    """Why the configuration disables this entry."""
+
+    @property
+    def id(self) -> str:
+        """The cell's part of a test id, from the configuration alone: `glm.vllm.tp02.gpux02`.
+
+        Zero-padded, so that `-k tp01` cannot mean `tp16`; parallelism other than TP appears only where
+        it is used.
+        """
+        parts = [self.model, self.backend]
+        if self.profile:
+            parts.append(self.profile)
+        parts.append(f"tp{self.tp:02d}")
+        parts += [
+            f"{name}{size:02d}"
+            for name, size in (("pp", self.pp), ("dp", self.dp), ("ep", self.ep))
+            if size > 1
+        ]
+        parts.append(f"gpux{self.gpus:02d}")
+        return ".".join(parts)
