@@ -52,9 +52,9 @@ class Backend(Protocol):
         """
 
     def count_tokens(self, http: httpx.Client, prompt: str, *, chat: bool) -> int | None:
-        """Tokens of `prompt` as this server would count them (`usage.prompt_tokens`), without
-        generating anything; with `chat`, as the one user message inside the chat template. None if
-        the server cannot say.
+        """Count the tokens of `prompt` as the server's `usage.prompt_tokens` would, generating nothing.
+
+        With `chat`, as the one user message inside the chat template. None if the server cannot say.
         """
 
     def telling_lines(self, log: Sequence[str]) -> list[str]:

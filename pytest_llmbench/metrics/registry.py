@@ -114,7 +114,7 @@ _ALL = (
     ),
     Metric("interactivity", "tok/s", "higher", "distribution", "per request 1 / tpot"),
     Metric(
-        "prompt_tokens", "tok", "none", "distribution", "tokens of the prompt, as the server counted them, chat template included"
+        "prompt_tokens", "tok", "none", "distribution", "tokens of the prompt, as the server counted them"
     ),
     Metric(
         "output_tokens",
