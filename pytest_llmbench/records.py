@@ -1,0 +1,252 @@
+"""What was asked, what ran and what came of it, as models: the records every report is made of.
+
+A leaf: it imports nothing of this package, so that the judge and the reports can both stand on it.
+Field names are those of the published schema: `snake_case`, unlike configuration files. Numbers are
+finite; what is unknown is null or absent, never NaN.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+__all__ = [
+    "PROTOCOL_VERSION",
+    "DeploymentRecord",
+    "EnvironmentRecord",
+    "FailureCount",
+    "GpuRecord",
+    "LoadRecord",
+    "MetricComparison",
+    "MetricRecord",
+    "ResultRecord",
+    "RunRecord",
+    "Scalar",
+    "ServerRecord",
+    "SessionRecord",
+    "UnmeasuredRecord",
+    "ValidityRecord",
+    "VerdictName",
+    "VerdictRecord",
+    "WorkloadRecord",
+]
+
+PROTOCOL_VERSION = 1
+"""How we measure. Raised when the same server would get other numbers; then old baselines do not fit."""
+
+VerdictName = Literal["pass", "regressed", "improved", "inconclusive", "missing", "invalid", "none"]
+Scalar = str | int | float | bool | None
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        allow_inf_nan=False,
+        json_schema_serialization_defaults_required=True,
+        protected_namespaces=(),
+    )
+
+
+class GpuRecord(_Record):
+    """One GPU of the host."""
+
+    index: int
+    name: str
+    uuid: str
+    memory_bytes: int
+
+
+class EnvironmentRecord(_Record):
+    """The host and the software that measured."""
+
+    os: str
+    kernel: str
+    cpu: str
+    cpu_cores: int
+    memory_bytes: int
+    gpus: tuple[GpuRecord, ...] = ()
+    driver: str | None = None
+    cuda: str | None = None
+    virtualization: str | None = None
+    hostname: str
+    versions: dict[str, str]
+    label: dict[str, str] = {}
+    protocol: int = PROTOCOL_VERSION
+
+
+class DeploymentRecord(_Record):
+    """What was asked to run; environment variables are named, never valued."""
+
+    id: str
+    model: str
+    source: str
+    backend: str
+    version: str | None = None
+    runtime: str
+    profile: str | None = None
+    tp: int
+    pp: int
+    dp: int
+    ep: int
+    gpus: int
+    image: str | None = None
+    args: dict[str, Scalar] = {}
+    env: tuple[str, ...] = ()
+    url: str | None = None
+
+
+class ServerRecord(_Record):
+    """What ran: facts the server reported."""
+
+    served_model: str
+    ready_s: float
+    facts: dict[str, Scalar] = {}
+    log: str | None = None
+
+
+class WorkloadRecord(_Record):
+    """What was asked of the server."""
+
+    id: str
+    input_tokens: int | None
+    output_tokens: int
+    endpoint: str
+    temperature: float
+    seed: int
+
+
+class LoadRecord(_Record):
+    """The load shape."""
+
+    kind: Literal["closed"]
+    concurrency: int
+    requests: int
+    warmup: int
+
+
+class MetricRecord(_Record):
+    """A metric's summary. A percentile the sample cannot carry is null.
+
+    A scalar metric (`throughput_output`) has one value a run: `count` is the number of runs.
+    """
+
+    unit: str
+    direction: Literal["lower", "higher", "none"]
+    count: int
+    mean: float
+    std: float | None
+    min: float
+    p50: float | None
+    p90: float | None
+    p95: float | None
+    p99: float | None
+    max: float
+
+
+class FailureCount(_Record):
+    """How many requests failed in one way."""
+
+    kind: str
+    message: str
+    count: int
+
+
+class RunRecord(_Record):
+    """One workload measured once on one server."""
+
+    started_at: str
+    window_s: float
+    sent: int
+    failed: int
+    failures: tuple[FailureCount, ...] = ()
+    metrics: dict[str, MetricRecord]
+
+
+class ValidityRecord(_Record):
+    """Evidence that the numbers describe the server.
+
+    `reasons` say why a result is not valid; `notes` what a reader should know of a valid one.
+    """
+
+    valid: bool
+    clock: Literal["kernel", "user"]
+    reasons: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    merged_share: float
+    uncertainty_p99_s: float
+    send_delay_p99_s: float | None
+    client_cpu_share: float
+
+
+class MetricComparison(_Record):
+    """One gated metric against its baseline.
+
+    `metric` is `ttft.p50`, or `throughput_output` for a scalar. `change` is candidate / baseline - 1, null
+    when the baseline is zero. `limit` is the allowed worsening: a fraction of the baseline, except for
+    metrics of unit `ratio` (`error_rate`), where it is a difference.
+    """
+
+    metric: str
+    baseline: float
+    candidate: float
+    change: float | None
+    limit: float
+    verdict: VerdictName
+
+
+class VerdictRecord(_Record):
+    """What the comparison came to. `rule` names how it was decided.
+
+    `treatment` lists what differs from the newest baseline session, one `name: before -> now` each.
+    """
+
+    verdict: VerdictName
+    rule: Literal["none", "threshold"] = "none"
+    baseline: str | None = None
+    baseline_sessions: int = 0
+    message: str = ""
+    treatment: tuple[str, ...] = ()
+    comparisons: tuple[MetricComparison, ...] = ()
+
+
+class ResultRecord(_Record):
+    """One call of `bench` in one test."""
+
+    nodeid: str
+    cell: str
+    replicate: int = 1
+    deployment: DeploymentRecord
+    server: ServerRecord
+    workload: WorkloadRecord
+    load: LoadRecord
+    metrics: dict[str, MetricRecord]
+    runs: tuple[RunRecord, ...]
+    validity: ValidityRecord
+    verdict: VerdictRecord
+
+
+class UnmeasuredRecord(_Record):
+    """A selected test that produced no result: skipped, or its server did not start.
+
+    `missing` names the cells the compared baseline has and this test should have measured.
+    """
+
+    nodeid: str
+    deployment: str | None
+    outcome: Literal["skipped", "error", "failed"]
+    reason: str
+    missing: tuple[str, ...] = ()
+
+
+class SessionRecord(_Record):
+    """One pytest invocation."""
+
+    id: str
+    started_at: str
+    ended_at: str | None = None
+    command: str
+    complete: bool = True
+    """False when it was interrupted, or rebuilt from the results log of a session that was killed."""
+    server_starts: int = 0
