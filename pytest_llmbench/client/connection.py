@@ -1,0 +1,345 @@
+"""One keep-alive HTTP/1.1 connection whose reads carry stamps.
+
+The hot path is `_on_readable`: read, stamp, frame, store. Nothing is decoded before the window is over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import httptools
+
+from pytest_llmbench.client.stamps import ANCILLARY_SIZE, kernel_stamp, request_stamps
+from pytest_llmbench.client.trace import Failure
+from pytest_llmbench.errors import MeasurementError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from pytest_llmbench.client.plan import Timeouts
+
+__all__ = ["Address", "Connection", "Part", "Response"]
+
+# One read drains whatever a token stream queues, and a short read proves that the socket was empty, which
+# saves the second system call that would say so. `recvmsg` allocates this much every time: 256 KiB, which
+# malloc maps afresh, costs three times the CPU for each chunk.
+_READ_SIZE = 16 * 1024
+
+_now = time.time_ns
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where to connect, resolved once so that no request waits for a name server."""
+
+    host: str
+    """As written in the URL, with the port when it is not the scheme's own: the Host header."""
+    prefix: str
+    sockaddr: Any
+    family: int
+    server_name: str | None
+    """Name to verify the certificate against; None without TLS."""
+
+    @classmethod
+    def resolve(cls, base_url: str) -> Address:
+        """Resolve an http(s) URL.
+
+        Raises:
+            MeasurementError: the name has no address.
+        """
+        url = urlsplit(base_url)
+        secure = url.scheme == "https"
+        port = url.port or (443 if secure else 80)
+        host = url.hostname or ""
+        try:
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except OSError as error:
+            message = f"{base_url}: cannot resolve {host!r}: {error.strerror or error}"
+            raise MeasurementError(message) from error
+        family, _, _, _, sockaddr = found[0]
+        return cls(
+            url.netloc.rpartition("@")[2], url.path.rstrip("/"), sockaddr, family, host if secure else None
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Body bytes of one read.
+
+    `at` is the read's stamp (ns), `since` the last moment before it when the socket was known to be empty:
+    the bytes arrived in between, the last of the read at `at`. `last` is true if nothing of the read follows
+    these bytes, so that their end is what the stamp belongs to.
+    """
+
+    at: int
+    since: int
+    data: bytes
+    last: bool
+
+
+@dataclass(slots=True)
+class Response:
+    """What came back, undecoded."""
+
+    scheduled: int = 0
+    started: int | None = None
+    connect: int = 0
+    status: int = 0
+    stream: bool = False
+    """The body is an event stream, as its content type says."""
+    parts: list[Part] = field(default_factory=list)
+    ended: int | None = None
+    complete: bool = False
+    kernel: bool = True
+    failure: Failure | None = None
+
+
+class Connection:
+    """Sends one request at a time; opens itself when needed and stays open while the server agrees."""
+
+    def __init__(self, address: Address, headers: Mapping[str, str], timeouts: Timeouts) -> None:
+        self._address = address
+        self._timeouts = timeouts
+        self._fixed = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        self._sock: socket.socket | None = None
+        self._tls: _Tls | None = None
+        self._loop = asyncio.get_running_loop()
+        self._response = Response()
+        self._done: asyncio.Future[None] | None = None
+        self._parser: Any = None
+        self._keep_alive = False
+        self._pending: list[bytes] = []
+        self._empty_at = 0
+
+    async def request(self, path: str, body: bytes, scheduled: int | None) -> Response:
+        """POST `body` and collect the answer; never raises for what the server or the network did.
+
+        `scheduled` (ns) is when the request should have started; None means as soon as the connection is
+        open. A connection that the server closed while it idled is opened again, once.
+        """
+        reused = self._sock is not None
+        response = await self._attempt(path, body, scheduled)
+        if (
+            reused
+            and response.failure
+            and not response.status
+            and response.failure.kind in {"send", "truncated"}
+        ):
+            response = await self._attempt(path, body, scheduled)
+        return response
+
+    async def _attempt(self, path: str, body: bytes, scheduled: int | None) -> Response:
+        response = self._response = Response()
+        try:
+            if self._sock is None:
+                response.connect = await self._open()
+        except TimeoutError:
+            self.close()
+            response.failure = Failure("connect", f"no connection within {self._timeouts.connect:g} s")
+            return response
+        except (OSError, ssl.SSLError) as error:
+            self.close()
+            response.failure = Failure("connect", _reason(error))
+            return response
+        head = (
+            f"POST {self._address.prefix}{path} HTTP/1.1\r\nHost: {self._address.host}\r\n"
+            f"Content-Type: application/json\r\nAccept: text/event-stream\r\n{self._fixed}"
+            f"Content-Length: {len(body)}\r\n\r\n"
+        )
+        payload = head.encode("latin-1") + body
+        self._parser = httptools.HttpResponseParser(self)
+        self._done = self._loop.create_future()
+        try:
+            async with asyncio.timeout(self._timeouts.total):
+                response.started = self._empty_at = _now()
+                response.scheduled = response.started if scheduled is None else scheduled
+                await self._send(payload)
+                await self._done
+        except TimeoutError:
+            response.failure = Failure("timeout", f"not finished within {self._timeouts.total:g} s")
+        except OSError as error:
+            response.failure = Failure("send", _reason(error))
+        if response.failure or not self._keep_alive:
+            self.close()
+        return response
+
+    async def _open(self) -> int:
+        """Connect, and return the nanoseconds it took, TLS handshake included."""
+        before = time.monotonic_ns()
+        sock = self._sock = socket.socket(self._address.family, socket.SOCK_STREAM)
+        sock.setblocking(False)  # noqa: FBT003 - the name of the stdlib's own parameter is `flag`
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        request_stamps(sock)
+        async with asyncio.timeout(self._timeouts.connect):
+            await self._loop.sock_connect(sock, self._address.sockaddr)
+            if self._address.server_name is not None:
+                self._tls = _Tls(self._address.server_name)
+                await self._tls.handshake(self._loop, sock)
+        self._loop.add_reader(sock.fileno(), self._on_readable)
+        return time.monotonic_ns() - before
+
+    async def _send(self, payload: bytes) -> None:
+        assert self._sock is not None  # noqa: S101 - for the type checker: _open has run
+        data = memoryview(self._tls.encrypt(payload) if self._tls else payload)
+        while data:
+            try:
+                data = data[self._sock.send(data) :]
+            except BlockingIOError:
+                writable = self._loop.create_future()
+                fileno = self._sock.fileno()
+                self._loop.add_writer(fileno, _resolve, writable)
+                try:
+                    await writable
+                finally:
+                    self._loop.remove_writer(fileno)
+
+    def _on_readable(self) -> None:
+        assert self._sock is not None  # noqa: S101 - the reader is removed before the socket is
+        while True:
+            before = _now()
+            try:
+                data, ancillary, _, _ = self._sock.recvmsg(_READ_SIZE, ANCILLARY_SIZE)
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError as error:
+                self._fail(Failure("truncated", _reason(error)), _now())
+                return
+            stamp = kernel_stamp(ancillary)
+            at = stamp if stamp is not None else _now()
+            if not data:
+                self._on_end_of_file(at)
+                return
+            drained = len(data) < _READ_SIZE
+            self._take(data, at, kernel=stamp is not None)
+            if drained:
+                # What comes later came after this read began to drain the socket; the clock was read
+                # before the call, so this is never later than the truth.
+                self._empty_at = max(before, self._empty_at)
+                return
+
+    def _take(self, data: bytes, at: int, *, kernel: bool) -> None:
+        response, since = self._response, self._empty_at
+        if self._done is None or self._done.done():
+            self.close()  # nothing was asked: this is no answer to what will be
+            return
+        try:
+            if self._tls is not None:
+                data = self._tls.decrypt(data)
+                if not data:
+                    return
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, ssl.SSLError) as error:
+            self._fail(Failure("protocol", _reason(error)), at)
+            return
+        response.kernel = response.kernel and kernel
+        if self._pending:
+            final = len(self._pending) - 1
+            whole = not response.complete
+            for index, body in enumerate(self._pending):
+                response.parts.append(Part(at, since, body, whole and index == final))
+            self._pending.clear()
+        if response.complete:
+            self._finish(at)
+
+    def on_body(self, body: bytes) -> None:
+        """Take body bytes from the parser."""
+        self._pending.append(body)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header from the parser; only the content type matters."""
+        if name.lower() == b"content-type":
+            self._response.stream = value.lower().startswith(b"text/event-stream")
+
+    def on_headers_complete(self) -> None:
+        """Take the status from the parser."""
+        self._response.status = self._parser.get_status_code()
+
+    def on_message_complete(self) -> None:
+        """Hear from the parser that the body is whole."""
+        self._keep_alive = self._parser.should_keep_alive()
+        self._response.complete = True
+
+    def _on_end_of_file(self, at: int) -> None:
+        if self._done is None or self._done.done():
+            self.close()  # the server closed an idle connection
+            return
+        self._keep_alive = False
+        if self._response.status:
+            # A body without a length ends with the connection; whether it is whole, its text will tell.
+            self._finish(at)
+        else:
+            self._fail(Failure("truncated", "the connection closed before an answer"), at)
+
+    def _fail(self, failure: Failure, at: int) -> None:
+        self._response.failure = failure
+        self._keep_alive = False
+        self._finish(at)
+
+    def _finish(self, at: int) -> None:
+        if self._done is not None and not self._done.done():
+            self._response.ended = at
+            self._done.set_result(None)
+        if not self._keep_alive:
+            self.close()
+
+    def close(self) -> None:
+        """Close the socket; the next request opens another."""
+        if self._sock is not None:
+            self._loop.remove_reader(self._sock.fileno())
+            self._sock.close()
+        self._sock = self._tls = None
+
+
+class _Tls:
+    """TLS over the same stamped reads, through memory buffers."""
+
+    def __init__(self, server_name: str) -> None:
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        context = ssl.create_default_context()
+        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_name)
+
+    async def handshake(self, loop: asyncio.AbstractEventLoop, sock: socket.socket) -> None:
+        while True:
+            try:
+                self._tls.do_handshake()
+            except ssl.SSLWantReadError:
+                await loop.sock_sendall(sock, self._outgoing.read())
+                data = await loop.sock_recv(sock, _READ_SIZE)
+                if not data:
+                    message = "the connection closed during the TLS handshake"
+                    raise ConnectionResetError(message) from None
+                self._incoming.write(data)
+            else:
+                await loop.sock_sendall(sock, self._outgoing.read())
+                return
+
+    def encrypt(self, data: bytes) -> bytes:
+        self._tls.write(data)
+        return self._outgoing.read()
+
+    def decrypt(self, data: bytes) -> bytes:
+        self._incoming.write(data)
+        plain = []
+        try:
+            while piece := self._tls.read(_READ_SIZE):
+                plain.append(piece)
+        except (ssl.SSLWantReadError, ssl.SSLZeroReturnError):
+            pass
+        return b"".join(plain)
+
+
+def _resolve(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+def _reason(error: BaseException) -> str:
+    text = getattr(error, "strerror", None) or str(error)
+    return text or type(error).__name__

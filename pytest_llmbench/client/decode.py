@@ -1,0 +1,112 @@
+"""From an undecoded response to a request trace; runs after the window is over."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from pytest_llmbench.client.dialects.base import Delta, error_message
+from pytest_llmbench.client.sse import events
+from pytest_llmbench.client.trace import Chunk, Failure, RequestTrace
+
+if TYPE_CHECKING:
+    from pytest_llmbench.client.connection import Response
+    from pytest_llmbench.client.dialects import Dialect, Usage
+
+__all__ = ["decode"]
+
+_HTTP_OK = 200
+_LONGEST_MESSAGE = 500
+
+
+def decode(
+    response: Response, dialect: Dialect, index: int, *, warmup: bool = False, keep_text: bool = False
+) -> RequestTrace:
+    """Decode one response.
+
+    A status other than 200, an error inside the stream, a stream without its end and a stream without output
+    are failures; whatever arrived before is kept in the trace.
+    """
+    trace = RequestTrace(
+        index=index,
+        warmup=warmup,
+        scheduled=response.scheduled,
+        started=response.started,
+        connect=response.connect,
+        ended=response.ended,
+        clock="kernel" if response.kernel else "user",
+        failure=response.failure,
+    )
+    if response.status == _HTTP_OK and response.stream:
+        _decode_stream(response, dialect, trace, keep_text=keep_text)
+    elif response.status and trace.failure is None:
+        trace.failure = _refusal(response)
+    return trace
+
+
+def _decode_stream(response: Response, dialect: Dialect, trace: RequestTrace, *, keep_text: bool) -> None:
+    texts: list[str] = []
+    done, counted, error = False, 0, None
+    for event in events(response.parts):
+        try:
+            delta = dialect.read(event)
+        except (ValueError, AttributeError, TypeError, KeyError) as problem:
+            error = Failure("protocol", f"not an event of {dialect.name}: {event.data[:80]!r} ({problem})")
+            break
+        if delta.error is not None:
+            error = Failure("stream_error", delta.error[:_LONGEST_MESSAGE])
+            break
+        if delta.usage is not None:
+            _take_usage(trace, delta.usage)
+        if delta.output:
+            tokens, counted = _tokens_of_chunk(delta, counted)
+            trace.chunks.append(Chunk(event.at, event.uncertainty, tokens, delta.answer))
+            if keep_text:
+                texts.append(delta.text)
+        if delta.finish is not None:
+            trace.finish_reason, trace.finished = delta.finish, event.at
+        trace.served_model = delta.model or trace.served_model
+        done = done or delta.done
+    if keep_text:
+        trace.text = "".join(texts)
+    trace.failure = error or trace.failure or _lack(response, trace, done=done)
+
+
+def _tokens_of_chunk(delta: Delta, counted: int) -> tuple[int | None, int]:
+    """Tokens of this chunk where usage comes with every chunk, and the running total."""
+    if delta.usage is None or delta.usage.output is None:
+        return None, counted
+    return delta.usage.output - counted, delta.usage.output
+
+
+def _take_usage(trace: RequestTrace, usage: Usage) -> None:
+    if usage.prompt is not None:
+        trace.prompt_tokens = usage.prompt
+    if usage.output is not None:
+        trace.output_tokens, trace.token_source = usage.output, "usage"
+    if usage.cached is not None:
+        trace.cached_tokens = usage.cached
+    if usage.reasoning is not None:
+        trace.reasoning_tokens = usage.reasoning
+
+
+def _lack(response: Response, trace: RequestTrace, *, done: bool) -> Failure | None:
+    """What a stream without an error of its own lacks for being a success."""
+    if not done and (trace.finish_reason is None or not response.complete):
+        return Failure("truncated", "the stream ended without its end mark")
+    if not trace.chunks:
+        return Failure("no_output", "the stream held no output")
+    return None
+
+
+def _refusal(response: Response) -> Failure:
+    body = b"".join(part.data for part in response.parts)
+    try:
+        message = error_message(json.loads(body))
+    except ValueError:
+        message = None
+    text = message or body.decode(errors="replace").strip() or "no message"
+    text = " ".join(text.split())[:_LONGEST_MESSAGE]
+    if response.status == _HTTP_OK:
+        return Failure("protocol", f"the answer is not an event stream: {text}", response.status)
+    return Failure("http_status", f"HTTP {response.status}: {text}", response.status)

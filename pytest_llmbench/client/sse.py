@@ -1,0 +1,64 @@
+"""Server-sent events out of stamped reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from pytest_llmbench.client.connection import Part
+
+__all__ = ["Event", "events"]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event: its data, its name if it has one, and when its last byte arrived.
+
+    `at` is in ns; `uncertainty` (ns) bounds how much earlier it may have been: 0 if the event's end is the
+    end of its read, for the read's stamp is that of its last packet.
+    """
+
+    at: int
+    uncertainty: int
+    data: bytes
+    name: bytes = b""
+
+
+def events(parts: Iterable[Part]) -> Iterator[Event]:
+    r"""Split a body into events, however its bytes were cut into reads.
+
+    Lines may end in LF or CRLF. Comments and events without data are left out; an event that the stream's
+    end cut off is not an event (it lacks its blank line).
+    """
+    rest = b""
+    for part in parts:
+        text = rest + part.data
+        held = b"\r" if text.endswith(b"\r") else b""
+        if b"\r" in text:
+            text = text.removesuffix(b"\r").replace(b"\r\n", b"\n")
+        *blocks, rest = text.split(b"\n\n")
+        final = len(blocks) - 1
+        exact = part.last and not rest.strip(b"\n") and not held
+        rest += held
+        for index, block in enumerate(blocks):
+            name, data = _fields(block)
+            if data is not None:
+                uncertainty = 0 if exact and index == final else part.at - part.since
+                yield Event(part.at, uncertainty, data, name)
+
+
+def _fields(block: bytes) -> tuple[bytes, bytes | None]:
+    if block.startswith(b"data: ") and b"\n" not in block:
+        return b"", block[6:]
+    name, data = b"", []
+    for line in block.split(b"\n"):
+        field, _, value = line.partition(b":")
+        value = value.removeprefix(b" ")
+        if field == b"data":
+            data.append(value)
+        elif field == b"event":
+            name = value
+    return name, b"\n".join(data) if data else None

@@ -1,0 +1,54 @@
+"""Receive stamps: the kernel's where it gives them, else the moment the read returned.
+
+Linux stamps every packet on arrival when asked with SO_TIMESTAMPNS; `recvmsg` hands the stamp over as
+an ancillary message. A read that drains several packets gets the stamp of the last of them. The stamp can
+be absent: for packets that were queued before the option was set, and at the end of the stream.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["ANCILLARY_SIZE", "kernel_stamp", "prime", "request_stamps"]
+
+# Python 3.11 has no constant; asm-generic/socket.h. The level of the ancillary message is SOL_SOCKET and
+# its type is the option's own number.
+_SO_TIMESTAMPNS = 35
+_TIMESPEC = struct.Struct("qq")  # struct timespec of a 64-bit kernel: seconds, nanoseconds
+_HAS_STAMPS = sys.platform == "linux"
+
+ANCILLARY_SIZE = socket.CMSG_SPACE(_TIMESPEC.size) if _HAS_STAMPS else 0
+
+
+def request_stamps(sock: socket.socket) -> None:
+    """Ask the kernel to stamp what arrives on `sock`; does nothing where there is no such thing."""
+    if _HAS_STAMPS:
+        sock.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
+
+
+def kernel_stamp(ancillary: Sequence[tuple[int, int, bytes]]) -> int | None:
+    """Nanoseconds of CLOCK_REALTIME from what `recvmsg` returned beside the data, or None."""
+    for level, kind, data in ancillary:
+        if level == socket.SOL_SOCKET and kind == _SO_TIMESTAMPNS and len(data) >= _TIMESPEC.size:
+            seconds, nanoseconds = _TIMESPEC.unpack_from(data)
+            return int(seconds) * 1_000_000_000 + int(nanoseconds)
+    return None
+
+
+def prime() -> socket.socket | None:
+    """Switch stamping on for the host and return the socket that keeps it on.
+
+    The kernel stamps packets only while some socket wants stamps, and switches over with a delay;
+    without this the first packets of a run would carry none. Keep the socket until the run is over.
+    """
+    if not _HAS_STAMPS:
+        return None
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    request_stamps(sock)
+    return sock

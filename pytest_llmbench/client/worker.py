@@ -1,0 +1,69 @@
+"""The load generator's own process: `python -m pytest_llmbench.client.worker`.
+
+It reads pickled `LoadPlan`s from its standard input until that ends, and answers each on its standard output
+with pickled `Progress` messages and then one `LoadOutcome`, or the text of what went wrong.
+A process of its own, because pytest, its plugins and a progress display would share one interpreter
+with the clock otherwise.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import pickle
+import signal
+import sys
+import traceback
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from pytest_llmbench.client import closed_loop
+from pytest_llmbench.errors import MeasurementError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from pytest_llmbench.client.plan import LoadOutcome, LoadPlan
+
+__all__ = ["main", "serve"]
+
+
+def serve(plans: BinaryIO, answers: BinaryIO) -> None:
+    """Answer plans until there are no more."""
+
+    def answer(message: object) -> None:
+        pickle.dump(message, answers, protocol=pickle.HIGHEST_PROTOCOL)
+        answers.flush()
+
+    while True:
+        try:
+            plan: LoadPlan = pickle.load(plans)  # noqa: S301 - from our own parent
+        except EOFError:
+            return
+        try:
+            answer(_runner()(closed_loop.run(plan, answer)))
+        except MeasurementError as error:
+            answer(str(error))
+        except Exception:  # noqa: BLE001 - the parent raises it where the user sees it
+            answer(f"the load generator failed:\n{traceback.format_exc()}")
+
+
+def _runner() -> Callable[[Coroutine[Any, Any, LoadOutcome]], LoadOutcome]:
+    """Choose uvloop's `run` where that is installed, for less CPU a chunk, else asyncio's."""
+    runner: Callable[[Coroutine[Any, Any, LoadOutcome]], LoadOutcome] = asyncio.run
+    with contextlib.suppress(ImportError):
+        from uvloop import run as runner  # noqa: PLC0415 - optional
+    return runner
+
+
+def main() -> None:
+    """Serve on the process's own pipes; nothing else may write to them."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    with contextlib.suppress(BrokenPipeError):
+        serve(sys.stdin.buffer, answers)
+
+
+if __name__ == "__main__":
+    main()

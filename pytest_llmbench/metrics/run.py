@@ -1,0 +1,110 @@
+"""One run, and several of them together, as summaries."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_llmbench.metrics.registry import METRICS
+from pytest_llmbench.metrics.requests import request_values
+from pytest_llmbench.metrics.summary import Summary, summarize
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from pytest_llmbench.client.plan import LoadOutcome
+    from pytest_llmbench.client.trace import RequestTrace
+
+__all__ = ["Run", "measure_run", "pool"]
+
+_NS = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One workload measured once on one server.
+
+    Attributes:
+        traces: the measured requests, warm-up left out.
+        began, ended: the window (ns, CLOCK_REALTIME): from the first measured request to the end of the
+            last one.
+        values: metric → values, in the metric's unit; a scalar has one.
+    """
+
+    traces: Sequence[RequestTrace]
+    began: int
+    ended: int
+    values: Mapping[str, Sequence[float]]
+    cpu_share: float
+
+    @property
+    def window(self) -> float:
+        """Length of the window, s."""
+        return (self.ended - self.began) * _NS
+
+    @property
+    def failures(self) -> Counter[tuple[str, str]]:
+        """How many requests failed in which way: (kind, message) → count."""
+        return Counter((t.failure.kind, t.failure.message) for t in self.traces if t.failure)
+
+    @property
+    def succeeded(self) -> int:
+        """Requests that did not fail."""
+        return sum(trace.ok for trace in self.traces)
+
+    @property
+    def metrics(self) -> dict[str, Summary]:
+        """Summaries of everything that could be measured."""
+        return _summaries(self.values)
+
+
+def measure_run(outcome: LoadOutcome, *, gpus: int) -> Run:
+    """Turn a load outcome into a run; `gpus` of the deployment, 0 if it has none."""
+    traces = [trace for trace in outcome.traces if not trace.warmup]
+    values: defaultdict[str, list[float]] = defaultdict(list)
+    for trace in traces:
+        if trace.ok:
+            for name, found in request_values(trace).items():
+                values[name] += found
+    window = max(1, outcome.ended - outcome.began) * _NS
+    values |= {name: [value] for name, value in _scalars(traces, window, gpus).items()}
+    return Run(traces, outcome.began, outcome.ended, dict(values), outcome.cpu_share)
+
+
+def _scalars(traces: Sequence[RequestTrace], window: float, gpus: int) -> dict[str, float]:
+    good = [trace for trace in traces if trace.ok]
+    scalars = {
+        "throughput_request": len(good) / window,
+        "error_rate": 1 - len(good) / len(traces) if traces else 0.0,
+    }
+    if good and all(trace.output_tokens is not None for trace in good):
+        output = sum(trace.output_tokens or 0 for trace in good)
+        scalars["throughput_output"] = output / window
+        if all(trace.prompt_tokens is not None for trace in good):
+            prompt = sum(trace.prompt_tokens or 0 for trace in good)
+            scalars["throughput_total"] = (output + prompt) / window
+    if gpus:
+        for name in ("throughput_output", "throughput_total"):
+            if name in scalars:
+                scalars[f"{name}_per_gpu"] = scalars[name] / gpus
+    told = [trace for trace in good if trace.cached_tokens is not None and trace.prompt_tokens]
+    if told:
+        prompt = sum(trace.prompt_tokens or 0 for trace in told)
+        scalars["cache_hit_rate"] = sum(trace.cached_tokens or 0 for trace in told) / prompt
+    return scalars
+
+
+def pool(runs: Iterable[Run]) -> dict[str, Summary]:
+    """Summarize the values of several runs together: requests pooled, one scalar a run."""
+    values: defaultdict[str, list[float]] = defaultdict(list)
+    for run in runs:
+        for name, found in run.values.items():
+            values[name] += found
+    return _summaries(values)
+
+
+def _summaries(values: Mapping[str, Sequence[float]]) -> dict[str, Summary]:
+    # In the registry's order, which is the one reports print.
+    found = ((name, summarize(metric, values.get(name, ()))) for name, metric in METRICS.items())
+    return {name: summary for name, summary in found if summary is not None}

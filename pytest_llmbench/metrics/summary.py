@@ -1,0 +1,111 @@
+"""The summary of a distribution."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_llmbench.errors import StatisticsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from pytest_llmbench.metrics.registry import Metric
+
+__all__ = ["PERCENTILES", "Summary", "percentile", "required_count", "summarize"]
+
+PERCENTILES = (50, 90, 95, 99)
+
+
+def percentile(ordered: Sequence[float], percent: float) -> float:
+    """Interpolate a percentile of ordered values: type 7 of Hyndman & Fan (1996), numpy's default."""
+    position = (len(ordered) - 1) * percent / 100
+    low = math.floor(position)
+    high = min(low + 1, len(ordered) - 1)
+    return ordered[low] + (ordered[high] - ordered[low]) * (position - low)
+
+
+def required_count(percent: float) -> int:
+    """Return the values a percentile needs: enough that one is expected above it, 100 for p99."""
+    return 1 if percent <= 50 else math.ceil(round(100 / (100 - percent), 6))  # noqa: PLR2004
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """Statistics of one metric, in the metric's unit.
+
+    `std` is the sample standard deviation; asking for it, or for a percentile, that the sample cannot carry
+    raises `StatisticsError`. `get` returns None instead.
+    """
+
+    metric: Metric
+    count: int
+    mean: float
+    min: float
+    max: float
+    _std: float | None
+    _percentiles: tuple[float, ...]
+
+    def get(self, statistic: str) -> float | None:
+        """Return a statistic by name (`p99`, `std`, `mean`, ...), None if the sample cannot carry it."""
+        if statistic == "std":
+            return self._std
+        if statistic in {"count", "mean", "min", "max"}:
+            return float(getattr(self, statistic))
+        names = [f"p{percent}" for percent in PERCENTILES]
+        if statistic not in names:
+            message = (
+                f"unknown statistic {statistic!r}; known: count, mean, std, min, {', '.join(names)}, max"
+            )
+            raise AttributeError(message)
+        index = names.index(statistic)
+        return self._percentiles[index] if self.count >= required_count(PERCENTILES[index]) else None
+
+    def _demand(self, statistic: str, needed: int) -> float:
+        value = self.get(statistic)
+        if value is None:
+            message = (
+                f"{self.metric.name}.{statistic} needs at least {needed} values, this sample has {self.count};"
+                " ask for more requests (--bench-requests)"
+            )
+            raise StatisticsError(message)
+        return value
+
+    @property
+    def std(self) -> float:
+        """Sample standard deviation."""
+        return self._demand("std", 2)
+
+    @property
+    def p50(self) -> float:
+        """Median."""
+        return self._demand("p50", 1)
+
+    @property
+    def p90(self) -> float:
+        """90th percentile; needs 10 values."""
+        return self._demand("p90", required_count(90))
+
+    @property
+    def p95(self) -> float:
+        """95th percentile; needs 20 values."""
+        return self._demand("p95", required_count(95))
+
+    @property
+    def p99(self) -> float:
+        """99th percentile; needs 100 values."""
+        return self._demand("p99", required_count(99))
+
+
+def summarize(metric: Metric, values: Iterable[float]) -> Summary | None:
+    """Summarize values, given in the metric's unit; None if there are none."""
+    ordered = sorted(values)
+    count = len(ordered)
+    if not count:
+        return None
+    # A mean of equal values must not leave their range by rounding.
+    mean = min(max(math.fsum(ordered) / count, ordered[0]), ordered[-1])
+    std = math.sqrt(math.fsum((value - mean) ** 2 for value in ordered) / (count - 1)) if count > 1 else None
+    percentiles = tuple(percentile(ordered, percent) for percent in PERCENTILES)
+    return Summary(metric, count, mean, ordered[0], ordered[-1], std, percentiles)

@@ -1,0 +1,115 @@
+"""Evidence that a measurement describes the server and not the client."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_llmbench.metrics.summary import percentile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from pytest_llmbench.client.trace import ClockName, RequestTrace
+    from pytest_llmbench.metrics.run import Run
+
+__all__ = ["Validity", "check_validity"]
+
+MAX_UNCERTAINTY_SHARE = 0.05
+"""Largest p99 uncertainty of the first chunk, as a share of the median TTFT: 5 %, because the smallest
+limit people gate on is about that."""
+
+MAX_MERGED_SHARE = 0.20
+"""Share of chunks, other than a stream's last, whose arrival is uncertain: past one in five the client was
+late so often that percentiles of gaps show its own rhythm."""
+
+MAX_CPU_SHARE = 0.90
+"""CPU of the load generator, in cores: it has one thread, and past this share it queues."""
+
+PROMPT_LENGTH_TOLERANCE = 0.02
+"""Asked against counted prompt length, for exact-length workloads."""
+
+NOTED_CACHE_HIT_RATE = 0.10
+"""Prompts are salted, so more than this share of cached prompt tokens is worth a word."""
+
+
+@dataclass(frozen=True, slots=True)
+class Validity:
+    """What is known of a result's own quality. Durations in seconds."""
+
+    reasons: tuple[str, ...]
+    notes: tuple[str, ...]
+    clock: ClockName
+    merged_share: float
+    uncertainty_p99: float
+    send_delay_p99: float | None
+    cpu_share: float
+
+    @property
+    def valid(self) -> bool:
+        """Nothing speaks against the numbers."""
+        return not self.reasons
+
+
+def check_validity(runs: Sequence[Run], *, asked_prompt_tokens: int | None) -> Validity:
+    """Look at all runs of a result together.
+
+    `asked_prompt_tokens` is the exact prompt length that was asked for, None if none was.
+    """
+    good = [trace for run in runs for trace in run.traces if trace.ok and trace.chunks]
+    uncertain = sorted(chunk.uncertainty * 1e-9 for trace in good for chunk in trace.chunks)
+    inner = [chunk for trace in good for chunk in trace.chunks[:-1]]
+    delays = sorted(value for run in runs for value in run.values.get("send_delay", ()))
+    evidence = Validity(
+        reasons=(),
+        notes=(),
+        clock="kernel" if all(trace.clock == "kernel" for trace in good) else "user",
+        merged_share=sum(chunk.uncertainty > 0 for chunk in inner) / max(1, len(inner)),
+        uncertainty_p99=percentile(uncertain, 99) if uncertain else 0.0,
+        send_delay_p99=percentile(delays, 99) if delays else None,
+        cpu_share=max((run.cpu_share for run in runs), default=0.0),
+    )
+    return Validity(
+        reasons=tuple(_reasons(evidence, good, runs)),
+        notes=tuple(_notes(good, runs, asked_prompt_tokens)),
+        **{name: getattr(evidence, name) for name in Validity.__slots__ if name not in {"reasons", "notes"}},
+    )
+
+
+def _reasons(evidence: Validity, good: Sequence[RequestTrace], runs: Sequence[Run]) -> Iterator[str]:
+    if not good:
+        sent = sum(len(run.traces) for run in runs)
+        yield f"no request of {sent} succeeded"
+        return
+    if evidence.merged_share > MAX_MERGED_SHARE:
+        yield (
+            f"the client was late: {evidence.merged_share:.0%} of chunks shared a read with a later one"
+            f" (limit {MAX_MERGED_SHARE:.0%})"
+        )
+    started = [(trace, trace.started) for trace in good if trace.started is not None]
+    ttft = sorted((trace.chunks[0].at - start) * 1e-9 for trace, start in started)
+    first = sorted(trace.chunks[0].uncertainty * 1e-9 for trace in good)
+    median, worst = percentile(ttft, 50), percentile(first, 99)
+    if worst > MAX_UNCERTAINTY_SHARE * median:
+        yield (
+            f"first tokens are uncertain by {worst * 1e3:.2f} ms at p99, over"
+            f" {MAX_UNCERTAINTY_SHARE:.0%} of the median TTFT ({median * 1e3:.2f} ms)"
+        )
+    if evidence.cpu_share > MAX_CPU_SHARE:
+        yield f"the load generator used {evidence.cpu_share:.0%} of a core (limit {MAX_CPU_SHARE:.0%})"
+
+
+def _notes(good: Sequence[RequestTrace], runs: Sequence[Run], asked: int | None) -> Iterator[str]:
+    failed = sum(len(run.traces) - run.succeeded for run in runs)
+    if failed:
+        yield f"{failed} of {failed + len(good)} requests failed"
+    counted = sorted({trace.prompt_tokens for trace in good if trace.prompt_tokens is not None})
+    if asked is not None and counted:
+        off = max(abs(count - asked) for count in counted)
+        if off > PROMPT_LENGTH_TOLERANCE * asked:
+            yield f"prompts were {counted[0]} to {counted[-1]} tokens long, {asked} were asked for"
+    if good and any(trace.output_tokens is None for trace in good):
+        yield "the server gave no usage: tokens are unknown, and with them TPOT and token throughput"
+    rates = [run.values["cache_hit_rate"][0] for run in runs if "cache_hit_rate" in run.values]
+    if rates and max(rates) > NOTED_CACHE_HIT_RATE:
+        yield f"{max(rates):.0%} of prompt tokens came from the prefix cache"
