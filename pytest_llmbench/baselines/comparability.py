@@ -1,0 +1,120 @@
+"""What must match for two sessions to be compared, and what may differ and is the suspect."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict
+
+from pytest_llmbench.records import Scalar  # noqa: TC001 - pydantic resolves it at run time
+
+if TYPE_CHECKING:
+    from pytest_llmbench.records import DeploymentRecord, EnvironmentRecord, ResultRecord
+
+__all__ = ["Conditions", "Treatment", "changes", "conditions_of", "mismatches", "treatment_of"]
+
+
+_LONGEST = 80
+
+
+class _Stored(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Conditions(_Stored):
+    """Facts that must be equal on both sides."""
+
+    gpus: tuple[str, ...] = ()
+    """Models of the host's GPUs, each once, sorted; empty when the server uses none of them."""
+    gpu_count: int = 0
+    """GPUs of the deployment."""
+    cpu: str
+    cpu_cores: int
+    protocol: int
+    """Version of the measurement protocol."""
+
+
+class Treatment(_Stored):
+    """What a comparison is about. Environment variables are named, never valued."""
+
+    version: str | None = None
+    image: str | None = None
+    args: dict[str, Scalar] = {}
+    env: tuple[str, ...] = ()
+    driver: str | None = None
+
+
+def conditions_of(deployment: DeploymentRecord, environment: EnvironmentRecord) -> Conditions:
+    """Take what matters to this deployment.
+
+    The host's GPUs do not matter to a server that uses none, nor to one that runs elsewhere.
+    """
+    local = deployment.gpus > 0 and deployment.runtime != "external"
+    return Conditions(
+        gpus=tuple(sorted({gpu.name for gpu in environment.gpus})) if local else (),
+        gpu_count=deployment.gpus,
+        cpu=environment.cpu,
+        cpu_cores=environment.cpu_cores,
+        protocol=environment.protocol,
+    )
+
+
+def treatment_of(result: ResultRecord, environment: EnvironmentRecord) -> Treatment:
+    """Take what was run: the version the server reported before the one that was asked for."""
+    deployment = result.deployment
+    reported = result.server.facts.get("version")
+    return Treatment(
+        version=str(reported) if reported is not None else deployment.version,
+        image=deployment.image,
+        args=dict(sorted(deployment.args.items())),
+        env=tuple(sorted(deployment.env)),
+        driver=environment.driver if deployment.gpus and deployment.runtime != "external" else None,
+    )
+
+
+_CONDITION_NAMES = {
+    "gpus": "GPU",
+    "gpu_count": "number of GPUs",
+    "cpu": "CPU",
+    "cpu_cores": "CPU cores",
+    "protocol": "measurement protocol",
+}
+
+
+def mismatches(baseline: Conditions, candidate: Conditions) -> tuple[str, ...]:
+    """Name the conditions that differ, one `CPU cores: 2 in the baseline, 8 now` each."""
+    return tuple(
+        f"{title}: {_show(getattr(baseline, name))} in the baseline, {_show(getattr(candidate, name))} now"
+        for name, title in _CONDITION_NAMES.items()
+        if getattr(baseline, name) != getattr(candidate, name)
+    )
+
+
+def changes(baseline: Treatment, candidate: Treatment) -> tuple[str, ...]:
+    """Name what differs in treatment, one `version: b4521 -> b4600` each."""
+    found = [
+        _change(name, getattr(baseline, name), getattr(candidate, name))
+        for name in ("version", "image", "driver")
+    ]
+    found += [
+        _change(f"argument {name}", baseline.args.get(name), candidate.args.get(name))
+        for name in sorted({*baseline.args, *candidate.args})
+    ]
+    before, now = set(baseline.env), set(candidate.env)
+    found += [f"environment variable {name}: now set" for name in sorted(now - before)]
+    found += [f"environment variable {name}: no longer set" for name in sorted(before - now)]
+    return tuple(text for text in found if text)
+
+
+def _change(name: str, before: Scalar, now: Scalar) -> str:
+    # 1 and True are equal in Python and different arguments to an engine.
+    return "" if (before, type(before)) == (now, type(now)) else f"{name}: {_show(before)} -> {_show(now)}"
+
+
+def _show(value: object) -> str:
+    if value is None or value == ():
+        return "none"
+    text = ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    # An argument may be a whole template; a message shows its beginning, on one line.
+    return textwrap.shorten(text, _LONGEST, placeholder="...") or repr(text)

@@ -1,0 +1,109 @@
+"""What is stored of a baseline: cell, session, replicate, run. Merging is copying entries."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from pytest_llmbench.baselines.comparability import Conditions, Treatment, conditions_of, treatment_of
+from pytest_llmbench.baselines.values import replicates_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from pytest_llmbench.records import EnvironmentRecord, ResultRecord
+
+__all__ = ["SCHEMA_VERSION", "Baseline", "CellDocument", "SessionEntry", "entries_of"]
+
+SCHEMA_VERSION: Final = "1.0"
+
+
+class _Stored(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class SessionEntry(_Stored):
+    """What one session measured of one cell."""
+
+    started_at: str
+    """ISO 8601, UTC."""
+    conditions: Conditions
+    treatment: Treatment
+    nodeids: tuple[str, ...] = ()
+    """The tests that measured it: a later session that selects one of them and measures nothing is missing
+    this cell."""
+    replicates: dict[str, tuple[dict[str, float], ...]]
+
+    def merged(self, other: SessionEntry) -> SessionEntry:
+        """Add another part of the same session; a replicate both have is the other's."""
+        return other.model_copy(
+            update={
+                "started_at": min(self.started_at, other.started_at),
+                "nodeids": tuple(sorted({*self.nodeids, *other.nodeids})),
+                "replicates": {**self.replicates, **other.replicates},
+            }
+        )
+
+
+class CellDocument(_Stored):
+    """One file of a baseline."""
+
+    schema_version: Literal["1.0"] = SCHEMA_VERSION
+    cell: str
+    sessions: dict[str, SessionEntry]
+
+    def merged(self, sessions: Mapping[str, SessionEntry]) -> CellDocument:
+        """Add sessions; parts of a session both have are put together."""
+        together = dict(self.sessions)
+        for name, entry in sessions.items():
+            together[name] = together[name].merged(entry) if name in together else entry
+        return self.model_copy(update={"sessions": together})
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """Stored sessions under a name, by cell."""
+
+    name: str
+    """As given: a name, or the path of a report."""
+    cells: Mapping[str, Mapping[str, SessionEntry]]
+    """Cell to session id to entry."""
+
+    @property
+    def record_command(self) -> str:
+        """The command that records what is not there."""
+        # A path cannot be saved under; `main` is what the manual calls the first baseline.
+        named = self.name if "/" not in self.name and not self.name.endswith(".json") else "main"
+        return f"pytest -m bench --bench-save={named}"
+
+    def missing(self, nodeid: str) -> tuple[str, ...]:
+        """Cells that this test measured in some session, sorted: missing if it now measures nothing."""
+        return tuple(
+            sorted(
+                cell
+                for cell, sessions in self.cells.items()
+                if any(nodeid in entry.nodeids for entry in sessions.values())
+            )
+        )
+
+
+def entries_of(
+    results: Iterable[ResultRecord], started_at: str, environment: EnvironmentRecord
+) -> dict[str, SessionEntry]:
+    """Make one session's entries, by cell. Invalid results are left out: they describe nothing."""
+    by_cell: dict[str, list[ResultRecord]] = {}
+    for result in results:
+        if result.validity.valid and result.runs:
+            by_cell.setdefault(result.cell, []).append(result)
+    return {
+        cell: SessionEntry(
+            started_at=started_at,
+            conditions=conditions_of(group[0].deployment, environment),
+            treatment=treatment_of(group[0], environment),
+            nodeids=tuple(sorted({result.nodeid for result in group})),
+            replicates=replicates_of(group),
+        )
+        for cell, group in by_cell.items()
+    }

@@ -1,0 +1,173 @@
+"""Named baselines on disk: `results/baselines/<name>/<cell>.json`."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from pytest_llmbench.baselines.cells import SUFFIX, cell_of, file_name
+from pytest_llmbench.baselines.model import Baseline, CellDocument, entries_of
+from pytest_llmbench.errors import BaselineMissing, StorageError, UsageError, nearest
+from pytest_llmbench.files import json_text, locked, write_atomically
+from pytest_llmbench.records import EnvironmentRecord, ResultRecord  # noqa: TC001 - pydantic needs them
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["BaselineStore", "load_report"]
+
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
+_DEFAULT = "main"
+
+
+class BaselineStore:
+    """The baselines below one folder. Reading needs no lock, since files are replaced as a whole."""
+
+    def __init__(self, root: Path) -> None:
+        """Use `root` (`results/baselines`); it need not exist until something is saved."""
+        self.root = root
+
+    def names(self) -> tuple[str, ...]:
+        """Names that hold at least one cell, sorted."""
+        try:
+            folders = [path for path in self.root.iterdir() if path.is_dir()]
+        except FileNotFoundError:
+            return ()
+        except OSError as error:
+            message = f"cannot read this folder: {error.strerror or error}"
+            raise StorageError(message, file=self.root) from error
+        return tuple(sorted(path.name for path in folders if any(path.glob(f"*{SUFFIX}"))))
+
+    def default_name(self) -> str:
+        """Choose when `--bench-compare` names none: the only one, else `main`, even if not recorded yet.
+
+        `UsageError` when it is not clear which is meant.
+        """
+        names = self.names()
+        if len(names) == 1:
+            return names[0]
+        if not names or _DEFAULT in names:
+            return _DEFAULT
+        message = f"say which baseline to compare with, as in --bench-compare={names[0]}; " + nearest(
+            "", names
+        )
+        raise UsageError(message)
+
+    def load(self, name: str) -> Baseline:
+        """Read a baseline by its name, or the report of an earlier session by its path.
+
+        `BaselineMissing` names the nearest ones and the command that records it; `StorageError` names a
+        damaged file and what to do about it.
+        """
+        if _is_path(name):
+            return load_report(Path(name))
+        check_name(name)
+        if name not in self.names():
+            message = (
+                f"there is no baseline {name!r} in {self.root}: {nearest(name, self.names())}\n"
+                f"record it with: pytest -m bench --bench-save={name}"
+            )
+            raise BaselineMissing(message)
+        documents = [_read(path, name) for path in sorted((self.root / name).glob(f"*{SUFFIX}"))]
+        return Baseline(name, {document.cell: document.sessions for document in documents})
+
+    def save(
+        self,
+        name: str,
+        session_id: str,
+        results: Sequence[ResultRecord],
+        started_at: str,
+        environment: EnvironmentRecord,
+    ) -> tuple[str, ...]:
+        """Add one session's results to a baseline and return the cells it now has them for, sorted.
+
+        Invalid results never enter. Saving again under the same session id replaces the replicates that
+        are given again, so that it may be repeated. Each cell is replaced as a whole; writers take turns.
+        """
+        check_name(name)
+        entries = entries_of(results, started_at, environment)
+        if not entries:
+            return ()
+        with locked(self.root / ".lock"):
+            for cell, entry in sorted(entries.items()):
+                path = self.root / name / file_name(cell)
+                document = _read(path, name) if path.exists() else CellDocument(cell=cell, sessions={})
+                merged = document.merged({session_id: entry})
+                # Sorted and indented: these are committed, and people read their differences.
+                write_atomically(path, json_text(merged.model_dump(mode="json"), indent=2, sort_keys=True))
+        return tuple(sorted(entries))
+
+
+def check_name(name: str) -> None:
+    """Raise a `UsageError` for what cannot be the name of a baseline."""
+    if not _NAME.fullmatch(name):
+        message = (
+            f"{name!r} cannot name a baseline: use letters, digits, '.', '_' and '-',"
+            " and begin with a letter or digit"
+        )
+        raise UsageError(message)
+
+
+class _Session(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+    id: str
+    started_at: str
+
+
+class _Report(BaseModel):
+    """As much of a report as a baseline needs; the whole model lives above this package."""
+
+    model_config = ConfigDict(extra="ignore")
+    session: _Session
+    environment: EnvironmentRecord
+    results: tuple[ResultRecord, ...]
+
+
+def load_report(path: Path) -> Baseline:
+    """Use an earlier session's `report.json`, or the folder it lies in, as a baseline of one session."""
+    file = path / "report.json" if path.is_dir() else path
+    if not file.exists():
+        message = (
+            f"there is no report to compare with at {path}; baselines are recorded with --bench-save=NAME"
+        )
+        raise BaselineMissing(message)
+    try:
+        report = _Report.model_validate_json(file.read_bytes())
+    except OSError as error:
+        message = f"cannot read: {error.strerror or error}"
+        raise StorageError(message, file=file) from error
+    except ValidationError as error:
+        message = f"is not a report this version understands: {_first(error)}"
+        raise StorageError(message, file=file) from error
+    entries = entries_of(report.results, report.session.started_at, report.environment)
+    return Baseline(str(path), {cell: {report.session.id: entry} for cell, entry in entries.items()})
+
+
+def _is_path(name: str) -> bool:
+    return "/" in name or name.endswith(SUFFIX)
+
+
+def _read(path: Path, name: str) -> CellDocument:
+    repair = f"restore it from version control, or delete it and run pytest -m bench --bench-save={name}"
+    try:
+        document = CellDocument.model_validate_json(path.read_bytes())
+    except OSError as error:
+        message = f"cannot read: {error.strerror or error}"
+        raise StorageError(message, file=path) from error
+    except ValidationError as error:
+        message = f"this baseline is damaged ({_first(error)}): {repair}"
+        raise StorageError(message, file=path) from error
+    # On a filesystem that ignores case, two cells can share a file; and people rename files.
+    if document.cell != cell_of(path.name):
+        message = f"this file is named for another cell than the one it holds, {document.cell!r}: {repair}"
+        raise StorageError(message, file=path)
+    return document
+
+
+def _first(error: ValidationError) -> str:
+    first = error.errors(include_url=False)[0]
+    place = ".".join(map(str, first["loc"]))
+    return f"{place}: {first['msg']}" if place else first["msg"]
