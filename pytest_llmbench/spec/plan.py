@@ -1,0 +1,103 @@
+"""What the command line selects, and what comes out: deployments and where each value came from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pytest_llmbench.spec.deployment import ArgValue, Deployment, RuntimeName
+
+__all__ = ["BUILT_IN", "REDACTED", "Engine", "Plan", "Selection", "Sourced", "is_secret"]
+
+BUILT_IN = "built in"
+REDACTED = "***"
+
+_SECRET_WORDS = ("KEY", "TOKEN", "SECRET", "PASSWORD", "PASSWD", "CREDENTIAL")
+
+
+class Engine(Protocol):
+    """What resolution needs to know about a backend.
+
+    `default_runtime` and `default_args` lie below every other source; `check_args` raises UsageError for
+    arguments that cannot be.
+    """
+
+    name: str
+    default_runtime: RuntimeName
+    default_args: Mapping[str, ArgValue]
+
+    def check_args(self, args: Mapping[str, ArgValue]) -> None:
+        """Reject engine arguments that cannot be."""
+
+
+class Sourced(NamedTuple):
+    """A value, where it was said, and whether it came out of a variable that holds a secret."""
+
+    value: object
+    origin: str
+    secret: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What the command line says about deployments, as typed.
+
+    `args` are `[BACKEND.]NAME=VALUE`, `env` `NAME=VALUE`, `urls` `[NAME=]URL`.
+    """
+
+    models: tuple[str, ...] = ()
+    backends: tuple[str, ...] = ()
+    args: tuple[str, ...] = ()
+    env: tuple[str, ...] = ()
+    urls: tuple[str, ...] = ()
+    served_model: str | None = None
+    api_key_env: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The deployments of a session, in the order of the configuration.
+
+    `origins` and `secrets` are by deployment id. Origins are by dotted key (`version`, `args.max-model-len`)
+    in the order they are shown, one for every value that is set: `file:line`, an option, `built in`, or how
+    it follows from others. Secrets are the keys whose values must not be shown.
+    """
+
+    deployments: tuple[Deployment, ...] = ()
+    origins: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    secrets: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    def redacted(self, deployment: Deployment) -> Deployment:
+        """`deployment` fit for reports: secret arguments and variables are `***`."""
+        secret = self.secrets.get(deployment.id, frozenset())
+        return deployment.model_copy(
+            update={
+                "args": tuple(
+                    (name, REDACTED if f"args.{name}" in secret else value) for name, value in deployment.args
+                ),
+                "env": tuple(
+                    (name, REDACTED if f"env.{name}" in secret else value) for name, value in deployment.env
+                ),
+                **{
+                    key.replace("-", "_"): REDACTED for key in secret if not key.startswith(("args.", "env."))
+                },
+            }
+        )
+
+
+def is_secret(name: str) -> bool:
+    """Whether a variable or an argument of this name holds a secret.
+
+    Arguments about tokens and keys that are no secrets (`max-num-batched-tokens`, `tokenizer-mode`,
+    `cache-type-k`) are told from those that are (`api-key`, `hf-token`) by whole words.
+    """
+    if name.isupper():
+        return any(word in name.replace("TOKENIZER", "") for word in _SECRET_WORDS)
+    words = name.upper().replace("_", "-").split("-")
+    return (
+        any(word in _SECRET_WORDS or word.rstrip("S") in _SECRET_WORDS[2:] for word in words)
+        or "APIKEY" in words
+    )
