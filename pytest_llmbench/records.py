@@ -44,6 +44,7 @@ class _Record(BaseModel):
         frozen=True,
         extra="forbid",
         allow_inf_nan=False,
+        ser_json_inf_nan="constants",  # not as null, so that the writer can refuse one that slipped in
         json_schema_serialization_defaults_required=True,
         protected_namespaces=(),
     )

@@ -55,9 +55,7 @@ def judge_cell(
         )
     stored = baseline.cells.get(first.cell)
     if not stored:
-        return judge_threshold(
-            first.cell, (), {}, limits, baseline=baseline.name, record_command=baseline.record_command
-        )
+        return judge_threshold((), {}, limits, baseline=baseline.name, record_command=baseline.record_command)
     conditions = conditions_of(first.deployment, environment)
     by_age = sorted(stored.values(), key=lambda entry: entry.started_at)
     fitting = [entry for entry in by_age if allow_mismatch or entry.conditions == conditions]
@@ -68,7 +66,6 @@ def judge_cell(
         )
         return VerdictRecord(verdict="none", baseline=baseline.name, message=message)
     verdict = judge_threshold(
-        first.cell,
         [session_values(entry.replicates) for entry in _newest_treatment(fitting)],
         session_values(replicates_of(results)),
         limits,
@@ -85,8 +82,7 @@ def _newest_treatment(by_age: Sequence[SessionEntry]) -> list[SessionEntry]:
     return [entry for entry in by_age if entry.treatment == by_age[-1].treatment]
 
 
-def judge_threshold(  # noqa: PLR0913 - a pure function says all it needs
-    cell: str,
+def judge_threshold(
     baseline_sessions: Sequence[Mapping[str, float]],
     candidate_values: Mapping[str, float],
     limits: Sequence[Limit],
@@ -103,7 +99,8 @@ def judge_threshold(  # noqa: PLR0913 - a pure function says all it needs
     to do.
     """
     if not baseline_sessions:
-        message = f"baseline {baseline!r} does not have the cell {cell}; record it with: {record_command}"
+        # Without the cell's name, so that a summary can say it once for many.
+        message = f"not in baseline {baseline!r}; record with: {record_command}"
         return VerdictRecord(verdict="none", baseline=baseline, message=message)
     comparisons: list[MetricComparison] = []
     lost: list[str] = []

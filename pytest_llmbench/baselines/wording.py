@@ -10,7 +10,7 @@ from pytest_llmbench.metrics.registry import METRICS
 if TYPE_CHECKING:
     from pytest_llmbench.records import MetricComparison, ResultRecord, VerdictRecord
 
-__all__ = ["PLAIN_THRESHOLD", "comparison_text", "format_value", "regression_message"]
+__all__ = ["PLAIN_THRESHOLD", "change_text", "comparison_text", "format_value", "regression_message"]
 
 PLAIN_THRESHOLD = "plain threshold, not a statistical test"
 """How the first version decides; said wherever a verdict is shown."""
@@ -44,18 +44,18 @@ def comparison_text(comparison: MetricComparison) -> str:
     unit = known.unit if known else ""
     sign = "-" if known and known.direction == "higher" else "+"
     before, now = format_value(comparison.baseline, unit), format_value(comparison.candidate, unit)
-    allowed = f"limit {sign}{comparison.limit * 100:.3g}"
-    if unit == "ratio":
-        points = (comparison.candidate - comparison.baseline) * 100
-        return f"{comparison.metric} {points:+.3g} points ({before} -> {now}, {allowed})"
-    limit = f"{allowed} %"
+    allowed = f"limit {sign}{comparison.limit * 100:.3g}{'' if unit == 'ratio' else ' %'}"
+    return f"{comparison.metric} {change_text(comparison)} ({before} -> {now}, {allowed})"
+
+
+def change_text(comparison: MetricComparison) -> str:
+    """Say how far it moved: `+212 %`, `-1.3 %`, `+4.2 points` for a ratio, `up from zero`."""
+    known = METRICS.get(comparison.metric.partition(".")[0])
+    if known and known.unit == "ratio":
+        return f"{(comparison.candidate - comparison.baseline) * 100:+.3g} points"
     if comparison.change is None:
-        return f"{comparison.metric} up from zero ({before} -> {now}, {limit})"
-    return f"{comparison.metric} {_change(comparison.change)} ({before} -> {now}, {limit})"
-
-
-def _change(change: float) -> str:
-    percent = change * 100
+        return "up from zero" if comparison.candidate else "still zero"
+    percent = comparison.change * 100
     return f"{percent:+.1f} %" if abs(percent) < _PERCENT_DIGITS else f"{percent:+.0f} %"
 
 
@@ -78,16 +78,12 @@ def regression_message(result: ResultRecord, verdict: VerdictRecord) -> str:
     if worse and verdict.message not in {"", PLAIN_THRESHOLD}:
         lines.append(verdict.message)
     if others:
-        lines.append("also compared: " + ", ".join(f"{c.metric} {_short(c)}" for c in others))
+        lines.append(
+            "also compared: " + ", ".join(f"{c.metric} {change_text(c)} ({c.verdict})" for c in others)
+        )
     lines += _suspects(verdict)
     lines += [f"next: run it again: {rerun}", _accept(verdict)]
     return "\n".join(lines)
-
-
-def _short(comparison: MetricComparison) -> str:
-    return (
-        f"{comparison.verdict} ({'from zero' if comparison.change is None else _change(comparison.change)})"
-    )
 
 
 def _suspects(verdict: VerdictRecord) -> list[str]:

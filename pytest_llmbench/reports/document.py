@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -30,6 +31,7 @@ class Document(BaseModel):
         frozen=True,
         extra="forbid",
         allow_inf_nan=False,
+        ser_json_inf_nan="constants",  # not as null, so that the writer can refuse one that slipped in
         json_schema_serialization_defaults_required=True,
     )
 
@@ -80,3 +82,7 @@ def json_schema() -> dict[str, Any]:
         "description": "What one pytest session measured. Durations in seconds.",
         **{key: value for key, value in schema.items() if key not in {"title", "description"}},
     }
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json_text(json_schema(), indent=2))
