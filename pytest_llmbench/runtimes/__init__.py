@@ -1,1 +1,21 @@
 """Where servers live: starting, readiness, ending them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_llmbench.runtimes.docker import Docker
+from pytest_llmbench.runtimes.embedded import Embedded
+from pytest_llmbench.runtimes.external import External
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pytest_llmbench.runtimes.base import Runtime
+
+__all__ = ["RUNTIMES"]
+
+_ALL: tuple[Runtime, ...] = (Embedded(), External(), Docker())
+
+RUNTIMES: Mapping[str, Runtime] = {runtime.name: runtime for runtime in _ALL}
+"""Every place a server can live, by its name in the configuration."""

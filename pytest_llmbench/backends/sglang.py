@@ -1,0 +1,50 @@
+"""SGLang."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_llmbench.backends.generic import GenericBackend
+from pytest_llmbench.backends.wire import get_json, pick, post_json
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import httpx
+
+    from pytest_llmbench.runtimes.server import FactValue
+    from pytest_llmbench.spec.deployment import RuntimeName
+
+__all__ = ["SGLang"]
+
+
+class SGLang(GenericBackend):
+    """SGLang's OpenAI server. Its arguments change with every release and are not checked here."""
+
+    name = "sglang"
+    default_runtime: RuntimeName = "docker"
+    formats: tuple[str, ...] = ("safetensors",)
+    request_extras: Mapping[str, object] = {"ignore_eos": True}
+    metrics_path: str | None = "/metrics"
+
+    def facts(self, http: httpx.Client) -> dict[str, FactValue]:
+        """Return version, context length, KV capacity, attention backend.
+
+        Only named facts are taken: the page holds all of the server's arguments, its key among them.
+        """
+        info = get_json(http, "/server_info") or get_json(http, "/get_server_info")
+        return super().facts(http) | pick(
+            info,
+            version="version",
+            context_length="context_length",
+            kv_capacity="max_total_num_tokens",
+            attention_backend="attention_backend",
+            quantization="quantization",
+        )
+
+    def count_tokens(self, http: httpx.Client, prompt: str, *, chat: bool) -> int | None:
+        """Ask `/tokenize`; it knows no chat template, so None for a chat."""
+        if chat:
+            return None
+        count = post_json(http, "/tokenize", {"prompt": prompt}).get("count")
+        return count if isinstance(count, int) else None

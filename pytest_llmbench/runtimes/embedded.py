@@ -1,0 +1,186 @@
+"""llama.cpp's own HTTP server from the `xllamacpp` wheel, in a child process on this machine."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+import time
+import uuid
+from typing import TYPE_CHECKING
+
+import httpx
+
+from pytest_llmbench.backends import BACKENDS
+from pytest_llmbench.backends.wire import served_models
+from pytest_llmbench.errors import ServerError, ServerStartError, Unavailable
+from pytest_llmbench.models import locate
+from pytest_llmbench.runtimes.child_process import ChildProcess
+from pytest_llmbench.runtimes.connect import http_client
+from pytest_llmbench.runtimes.gpus import gpu_shortage
+from pytest_llmbench.runtimes.keys import resolve_api_key
+from pytest_llmbench.runtimes.readiness import wait_until_ready
+from pytest_llmbench.runtimes.server import Server
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from pytest_llmbench.runtimes.base import StartContext
+    from pytest_llmbench.runtimes.embedded_child import ChildRequest
+    from pytest_llmbench.runtimes.server import FactValue, Secret
+    from pytest_llmbench.spec.deployment import ArgValue, Deployment
+
+__all__ = ["Embedded", "EmbeddedServer"]
+
+_BACKEND = "llama"
+_CHILD = "pytest_llmbench.runtimes.embedded_child"
+_HEALTH_SECONDS = 2.0
+
+
+class EmbeddedServer:
+    """A llama.cpp server in a child process of ours."""
+
+    def __init__(self, server: Server, child: ChildProcess) -> None:
+        self.server = server
+        self._child = child
+
+    @property
+    def pid(self) -> int:
+        """The process id of the server."""
+        return self._child.pid
+
+    def exited(self) -> str | None:
+        """Why the server is gone, in one line; None while it runs."""
+        return self._child.exited()
+
+    def stop(self) -> None:
+        """End the server within a few seconds, streams in flight or not. Safe to call twice; never raises."""
+        self._child.stop()
+
+
+class Embedded:
+    """Starts embedded servers: on the CPU, or on GPUs with an `xllamacpp` wheel built for them."""
+
+    name = "embedded"
+
+    def unavailable(self, deployment: Deployment) -> str | None:
+        """Return why this machine cannot run the deployment, or None. Imports and starts nothing."""
+        if deployment.backend != _BACKEND:
+            return f"the embedded runtime serves backend {_BACKEND}, not {deployment.backend}"
+        if importlib.util.find_spec("xllamacpp") is None:
+            return "needs the embedded extra: pip install 'pytest-llmbench[embedded]'"
+        for name in ("tp", "pp", "dp", "ep"):
+            size = getattr(deployment, name)
+            if size > 1:
+                return f"the embedded runtime does not split a model: {name} is {size}"
+        return gpu_shortage(deployment.gpus)
+
+    def start(self, deployment: Deployment, context: StartContext) -> EmbeddedServer:
+        """Find or make the weights, start the server, and return when it answers under its own name.
+
+        Raises:
+            Unavailable: a package or a GPU is missing.
+            UsageError: the model, an argument or the API key's variable does not exist.
+            ServerStartError: the server ended or made no progress before it was ready.
+            StorageError: weights or log cannot be written.
+        """
+        reason = self.unavailable(deployment)
+        if reason:
+            raise Unavailable(reason)
+        backend = BACKENDS[deployment.backend]
+        args: dict[str, ArgValue] = {**backend.default_args, **dict(deployment.args)}
+        backend.check_args(args)
+        api_key = resolve_api_key(deployment)
+        weights = locate(deployment.source, context.on_progress)
+        context.on_progress(f"starting llama.cpp with {weights.name}")
+        begin = time.monotonic()
+        child = ChildProcess(
+            [sys.executable, "-P", "-m", _CHILD], {**os.environ, **dict(deployment.env)}, context.log_path
+        )
+        try:
+            return self._bring_up(deployment, context, child, (weights, args, api_key), begin)
+        except BaseException:  # Ctrl-C too
+            child.stop()
+            raise
+
+    def _bring_up(
+        self,
+        deployment: Deployment,
+        context: StartContext,
+        child: ChildProcess,
+        what: tuple[Path, Mapping[str, ArgValue], Secret | None],
+        begin: float,
+    ) -> EmbeddedServer:
+        weights, args, api_key = what
+        alias = f"{deployment.model}-{uuid.uuid4().hex[:8]}"
+        request: ChildRequest = {
+            "model": str(weights),
+            "alias": alias,
+            "gpus": deployment.gpus,
+            "args": dict(args),
+            "api_key": api_key,
+            "report_fd": child.report_fd,
+            "parent": os.getpid(),
+        }
+        child.send(request)
+        backend = BACKENDS[deployment.backend]
+        report = wait_until_ready(
+            lambda: _report_of(child),
+            child.exited,
+            context,
+            what=deployment.id,
+            telling=backend.telling_lines,
+        )
+        base_url = str(report["address"]).rstrip("/")
+        with http_client(base_url, api_key, timeout=_HEALTH_SECONDS) as http:
+            wait_until_ready(
+                lambda: _answers_as(alias, http),
+                child.exited,
+                context,
+                what=deployment.id,
+                telling=backend.telling_lines,
+            )
+            ready_seconds = time.monotonic() - begin
+            facts: dict[str, FactValue] = {
+                **backend.facts(http),
+                "engine": _BACKEND,
+                "version": f"xllamacpp {report['version']}",
+            }
+        if "threads" in report:
+            facts["threads"] = report["threads"]
+        server = Server(
+            deployment=deployment,
+            base_url=base_url,
+            served_model=alias,
+            facts=facts,
+            api_key=api_key,
+            ready_seconds=ready_seconds,
+            log=context.log_path,
+        )
+        return EmbeddedServer(server, child)
+
+
+def _report_of(child: ChildProcess) -> dict[str, FactValue] | None:
+    report = child.report()
+    if report is not None and "unavailable" in report:
+        raise Unavailable(str(report["unavailable"]))
+    return report
+
+
+def _answers_as(alias: str, http: httpx.Client) -> bool | None:
+    """Say True once the server is healthy; None before.
+
+    Raises:
+        ServerStartError: somebody else answers at this address.
+    """
+    try:
+        if not http.get("/health").is_success:
+            return None
+        names = [str(model.get("id")) for model in served_models(http)]
+    except (httpx.TransportError, ServerError):
+        return None
+    if alias not in names:
+        message = f"another server answers at {http.base_url}: it serves {', '.join(names)}, not {alias}"
+        raise ServerStartError(message)
+    return True
