@@ -114,17 +114,18 @@ def _tables(results: Sequence[ResultRecord], width: int) -> list[RenderableType]
     every = [row.cells for rows in groups.values() for row in rows]
     widths = [max(len(text) for text in (*head, *(row[n] for row in every))) for n, head in enumerate(header)]
     # The numbers get what they need; the workload's name is folded into what is left.
-    rest = width - sum(widths[1:]) - (len(widths) - 1)
+    space = 2 if sum(widths) + 2 * (len(widths) - 1) <= width else 1
+    rest = width - sum(widths[1:]) - space * (len(widths) - 1)
     widths[0] = max(min(widths[0], rest), _NARROWEST_WORKLOAD)
     head = [_Row(tuple(pair[line] for pair in header), "none") for line in (0, 1)]
-    parts: list[RenderableType] = [_columns(head, widths, header=True)]
+    parts: list[RenderableType] = [_columns(head, widths, space, header=True)]
     for deployment, rows in groups.items():
-        parts += [Text(deployment, "bold"), _columns(rows, widths)]
+        parts += [Text(deployment, "bold"), _columns(rows, widths, space)]
     return parts
 
 
-def _columns(rows: Sequence[_Row], widths: Sequence[int], *, header: bool = False) -> Table:
-    table = Table(box=None, show_header=False, padding=(0, 1, 0, 0), pad_edge=False)
+def _columns(rows: Sequence[_Row], widths: Sequence[int], space: int, *, header: bool = False) -> Table:
+    table = Table(box=None, show_header=False, padding=(0, space, 0, 0), pad_edge=False)
     last = len(widths) - 1
     for number, column in enumerate(widths):
         left = number in {0, last}
