@@ -123,6 +123,8 @@ def _translated(error: ValidationError, node: Node, key: str) -> list[ConfigErro
                     path = key_path(path, part)
                 break
             path, place = key_path(path, part), child
+        if detail["type"] == "too_short" and place.items:
+            continue  # pydantic does not count wrong items, which have their own line
         problems.setdefault(path, _problem(_text(dict(detail), place), place, path))
     return list(problems.values())
 

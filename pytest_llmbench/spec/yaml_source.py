@@ -190,6 +190,6 @@ def _raise_syntax(error: yaml.YAMLError, name: str) -> NoReturn:
         line = mark.line + 1 if mark else None
         problem = ", ".join(part for part in (error.context, error.problem) if part)
     elif isinstance(error, yaml.reader.ReaderError):
-        problem = f"character {error.character!r} is not allowed"
+        problem = f"character {chr(error.character)!r} is not allowed"
     message = f"not valid YAML: {problem}"
     raise ConfigError(message, file=name, line=line) from error
