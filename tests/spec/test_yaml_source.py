@@ -105,6 +105,11 @@ def test_plain_scalars(text: str, value: object) -> None:
         assert type(got) is type(value)
 
 
+def test_more_digits_than_python_converts() -> None:
+    """On the command line a number without end stays a text."""
+    assert yaml_scalar("9" * 5000) == "9" * 5000
+
+
 @pytest.mark.parametrize(("text", "value"), [("'8'", "8"), ('"true"', "true"), ("'", "'"), ("<<", "<<")])
 def test_quotes_on_the_command_line(text: str, value: str) -> None:
     """Quotes around a whole value keep it a text."""
