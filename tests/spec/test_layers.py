@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from pytest_llmbench.spec.layers import Sourced, effective, settings_layer, sourced
+from pytest_llmbench.spec.layers import effective, settings_layer, sourced
 from pytest_llmbench.spec.nodes import Node
+from pytest_llmbench.spec.plan import Sourced
 
 
 def test_a_value_without_a_place_is_built_in() -> None:

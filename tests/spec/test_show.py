@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 CONFIG = """\
 defaults:
   backends:
-    vllm: {version: v0.12.0, args: {gpu-memory-utilization: 0.92}, env: {HF_TOKEN: "${HUB_TOKEN}", NCCL_DEBUG: 1}}
+    vllm: {version: v0.12.0, args: {gpu-memory-utilization: 0.92}, env: {HF_TOKEN: "${HUB_TOKEN}", DEBUG: 1}}
 models:
   - id: tiny-glm
     source: builtin:tiny-glm
@@ -53,8 +53,8 @@ glm.vllm.tp02.gpux02
   args.override-generation-config  {"temperature": 0.6, "top_p": 0.95,  a.yaml:14
                                    "top_k": 20, "min_p": 0.0}
   args.seed                        0                                    built in
+  env.DEBUG                        1                                    a.yaml:3
   env.HF_TOKEN                     ***                                  a.yaml:3
-  env.NCCL_DEBUG                   1                                    a.yaml:3
 """
 
 
