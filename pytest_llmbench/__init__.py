@@ -1,1 +1,57 @@
-"""LLM-serving benchmarks as pytest test cases."""
+"""LLM-serving benchmarks as pytest test cases.
+
+The public names, for tests and for scripts that use the package without pytest. Each is imported when it is
+first used: pytest imports this package at every start, also in projects that never benchmark anything.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pytest_llmbench.client.generator import LoadGenerator
+    from pytest_llmbench.errors import LLMBenchError
+    from pytest_llmbench.fixtures import Bench
+    from pytest_llmbench.measure import measure
+    from pytest_llmbench.metrics.registry import METRICS
+    from pytest_llmbench.metrics.summary import Summary
+    from pytest_llmbench.result import BenchResult, Load
+    from pytest_llmbench.runtimes.server import Server
+    from pytest_llmbench.spec.deployment import Deployment
+    from pytest_llmbench.spec.workload import Workload
+
+__all__ = [
+    "METRICS",
+    "Bench",
+    "BenchResult",
+    "Deployment",
+    "LLMBenchError",
+    "Load",
+    "LoadGenerator",
+    "Server",
+    "Summary",
+    "Workload",
+    "measure",
+]
+
+_HOMES = {
+    "METRICS": "metrics.registry",
+    "Bench": "fixtures",
+    "BenchResult": "result",
+    "Deployment": "spec.deployment",
+    "LLMBenchError": "errors",
+    "Load": "result",
+    "LoadGenerator": "client.generator",
+    "Server": "runtimes.server",
+    "Summary": "metrics.summary",
+    "Workload": "spec.workload",
+    "measure": "measure",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        message = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(message)
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

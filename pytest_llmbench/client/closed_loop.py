@@ -11,6 +11,7 @@ from pytest_llmbench.client.connection import Address, Connection, Response
 from pytest_llmbench.client.decode import decode
 from pytest_llmbench.client.dialects import DIALECTS
 from pytest_llmbench.client.plan import LoadOutcome, LoadPlan, Progress
+from pytest_llmbench.client.priority import real_time
 from pytest_llmbench.client.stamps import prime
 
 if TYPE_CHECKING:
@@ -33,10 +34,11 @@ async def run(plan: LoadPlan, on_progress: Callable[[Progress], None]) -> LoadOu
     gc.freeze()
     gc.disable()
     try:
-        await loop.drive(0, plan.warmup)
-        cpu, began = time.process_time(), time.time_ns()
-        await loop.drive(plan.warmup, len(plan.bodies))
-        cpu, ended = time.process_time() - cpu, time.time_ns()
+        with real_time():
+            await loop.drive(0, plan.warmup)
+            cpu, began = time.process_time(), time.time_ns()
+            await loop.drive(plan.warmup, len(plan.bodies))
+            cpu, ended = time.process_time() - cpu, time.time_ns()
     finally:
         gc.enable()
         gc.unfreeze()

@@ -142,21 +142,22 @@ _ALL = (
         "tok/s",
         "higher",
         "scalar",
-        "output tokens that arrived inside the window / window",
+        "output tokens of successful requests / window, which runs from the first measured request to the end"
+        " of the last",
     ),
     Metric(
         "throughput_total",
         "tok/s",
         "higher",
         "scalar",
-        "output tokens, and prompt tokens of requests whose first output fell inside the window / window",
+        "prompt and output tokens of successful requests / window",
     ),
     Metric(
         "throughput_request",
         "req/s",
         "higher",
         "scalar",
-        "requests completed inside the window / window",
+        "successful requests / window",
     ),
     Metric(
         "throughput_output_per_gpu",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -71,4 +72,4 @@ def _itl(trace: RequestTrace) -> list[float]:
 
 
 def _pairs(chunks: list[Chunk]) -> Iterator[tuple[Chunk, Chunk]]:
-    return zip(chunks, chunks[1:], strict=False)
+    return pairwise(chunks)

@@ -66,8 +66,8 @@ class Summary:
         value = self.get(statistic)
         if value is None:
             message = (
-                f"{self.metric.name}.{statistic} needs at least {needed} values, this sample has {self.count};"
-                " ask for more requests (--bench-requests)"
+                f"{self.metric.name}.{statistic} needs {needed} values, this sample has {self.count}:"
+                " raise --bench-requests"
             )
             raise StatisticsError(message)
         return value

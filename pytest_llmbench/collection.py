@@ -1,0 +1,156 @@
+"""The deployment axis: which tests get which deployment, in which order, under which ids."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_llmbench.errors import UsageError, nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from pytest_llmbench.settings import Settings
+    from pytest_llmbench.spec.deployment import Deployment
+    from pytest_llmbench.spec.workload import Workload
+
+__all__ = ["MARKERS", "Axis", "Place", "bench_marker", "not_asked", "place_of"]
+
+MARKERS = (
+    (
+        "bench(**options): a serving benchmark, run with `-m bench`; the arguments `workload` and `concurrency` run"
+        " through `workloads=[...]` and `concurrency=[...]`; `requests`, `warmup`, `runs` and `timeout` win over"
+        " the options of these names."
+    ),
+    "eval: a quality evaluation of a model, run with `-m eval`.",
+)
+
+AXIS_FIXTURE = "llm_server"
+DEFAULT_WORKLOADS = ("short",)
+DEFAULT_CONCURRENCY = (1,)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One value of the session-scoped axis: a deployment, and which fresh start of it."""
+
+    deployment: Deployment
+    replicate: int
+
+
+def bench_marker(node: pytest.Item | pytest.Function) -> dict[str, Any]:
+    """Return the arguments of a test's `bench` markers; the nearest one wins."""
+    arguments: dict[str, Any] = {}
+    for marker in node.iter_markers("bench"):
+        arguments = dict(marker.kwargs) | arguments
+    return arguments
+
+
+def not_asked(items: Iterable[pytest.Item]) -> None:
+    """Skip tests that need a server when nobody asked for benchmarks."""
+    for item in items:
+        if AXIS_FIXTURE in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.skip(reason="benchmarks run when asked for: pytest -m bench"))
+
+
+class Axis:
+    """Spreads tests over deployments, workloads and concurrencies, and puts them in order."""
+
+    def __init__(
+        self, deployments: Sequence[Deployment], workloads: Mapping[str, Workload], settings: Settings
+    ) -> None:
+        self._settings = settings
+        self._workloads = workloads
+        replicates = settings.get("replicates")
+        # Replicate-major (A1 B1 A2 B2): what drifts over the session hits every deployment alike.
+        self._places = [
+            Place(deployment, replicate)
+            for replicate in range(1, replicates + 1)
+            for deployment in deployments
+        ]
+        self._ids = [
+            place.deployment.id + (f".r{place.replicate:02d}" if replicates > 1 else "")
+            for place in self._places
+        ]
+        self._deployment_of = {
+            name: place.deployment.id for name, place in zip(self._ids, self._places, strict=True)
+        }
+        self._order = {place: position for position, place in enumerate(self._places)}
+        self._asked_workloads = [self.workload(name) for name in settings.get("workload") or ()]
+
+    def workload(self, name: str) -> Workload:
+        """Return a configured workload, lengths overridden by the options.
+
+        Raises:
+            UsageError: there is none of that name.
+        """
+        if name not in self._workloads:
+            message = f"unknown workload {name!r}: {nearest(name, self._workloads)}"
+            raise UsageError(message)
+        return self.adapt(self._workloads[name])
+
+    def adapt(self, workload: Workload) -> Workload:
+        """Return a workload with `--bench-input-tokens` and `--bench-output-tokens` applied."""
+        wanted_in, wanted_out = self._settings.get("input-tokens"), self._settings.get("output-tokens")
+        if wanted_in is None and wanted_out is None:
+            return workload
+        out = wanted_out or workload.output_tokens
+        if wanted_in is None:
+            return workload.model_copy(update={"id": f"{workload.id}-out{out:04d}", "output_tokens": out})
+        return workload.model_copy(
+            update={
+                "id": f"in{wanted_in:04d}-out{out:04d}",
+                "prompts": (),
+                "input_tokens": wanted_in,
+                "output_tokens": out,
+            }
+        )
+
+    def generate(self, metafunc: pytest.Metafunc) -> None:
+        """Parametrize one test function: the axis for the session, the rest for the function."""
+        if AXIS_FIXTURE not in metafunc.fixturenames:
+            return
+        marker = bench_marker(metafunc.definition)
+        metafunc.parametrize(AXIS_FIXTURE, self._places, ids=self._ids, indirect=True, scope="session")
+        taken = {
+            name.strip()
+            for mark in metafunc.definition.iter_markers("parametrize")
+            for name in (mark.args[0].split(",") if isinstance(mark.args[0], str) else mark.args[0])
+        }
+        if "workload" in metafunc.fixturenames and "workload" not in taken:
+            chosen = self._asked_workloads or [
+                self.workload(name) for name in marker.get("workloads", DEFAULT_WORKLOADS)
+            ]
+            chosen = list({workload.id: workload for workload in chosen}.values())
+            metafunc.parametrize("workload", chosen, ids=[workload.id for workload in chosen])
+        if "concurrency" in metafunc.fixturenames and "concurrency" not in taken:
+            asked = self._settings.get("concurrency") or marker.get("concurrency", DEFAULT_CONCURRENCY)
+            streams = (asked,) if isinstance(asked, int) else tuple(asked)
+            metafunc.parametrize("concurrency", streams, ids=[f"c{count:03d}" for count in streams])
+
+    def sort(self, items: list[pytest.Item]) -> None:
+        """Put tests of one place together, so that each replicate starts its server once.
+
+        Stable, and in the order of the configuration. pytest before 9.2 groups session-scoped parameters by
+        their index in each function's own list, which need not be the same place.
+        """
+        items.sort(key=lambda item: self._position(place_of(item)))
+
+    def _position(self, place: Place | None) -> int:
+        return -1 if place is None else self._order[place]
+
+    def scope(self, nodeid: str) -> str:
+        """Return the deployment a node id belongs to, or its file: what must stay on one worker."""
+        _, _, parameters = nodeid.partition("[")
+        matching = (name for name in self._ids if parameters.startswith(name))
+        found = max(matching, key=len, default=None)
+        return nodeid.partition("::")[0] if found is None else self._deployment_of[found]
+
+
+def place_of(item: pytest.Item) -> Place | None:
+    """Return the place of a test, None if it needs no server."""
+    callspec = getattr(item, "callspec", None)
+    place = callspec.params.get(AXIS_FIXTURE) if callspec is not None else None
+    return place if isinstance(place, Place) else None

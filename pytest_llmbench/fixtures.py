@@ -1,0 +1,89 @@
+"""What a test author sees: `llm_server` and `bench`."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Protocol
+
+import pytest
+
+from pytest_llmbench.errors import LLMBenchError, StatisticsError, Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pytest_llmbench.result import BenchResult
+    from pytest_llmbench.runtimes.server import Server
+    from pytest_llmbench.session import Session
+    from pytest_llmbench.spec.workload import Workload
+
+__all__ = ["SESSION", "Bench", "bench", "llm_server", "plainly"]
+
+SESSION: pytest.StashKey[Session] = pytest.StashKey()
+
+
+class Bench(Protocol):
+    """The type of the `bench` fixture."""
+
+    def __call__(
+        self,
+        workload: Workload | str,
+        *,
+        concurrency: int = 1,
+        requests: int | None = None,
+        warmup: int | None = None,
+    ) -> BenchResult:
+        """Measure a workload (or the configured one of that name) on the test's server.
+
+        `concurrency` streams share `requests` requests (by default 16, or four a stream if that is more),
+        after `warmup` unmeasured ones (by default one a stream). `--bench-requests` and `--bench-warmup`
+        override these arguments, and the `bench` marker overrides the options.
+        """
+
+
+@contextlib.contextmanager
+def plainly() -> Iterator[None]:
+    """Turn our own errors into outcomes without a traceback: their messages say all there is to say.
+
+    A statistic that the author asked for in vain keeps its traceback: it points at the line.
+    """
+    __tracebackhide__ = True
+    try:
+        yield
+    except StatisticsError:
+        raise
+    except Unavailable as reason:
+        pytest.skip(str(reason))
+    except LLMBenchError as error:
+        pytest.fail(str(error), pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def llm_server(request: pytest.FixtureRequest) -> Iterator[Server]:
+    """Have a running server: `base_url`, `served_model`, `facts`. The test runs once for every deployment."""
+    with plainly(), request.config.stash[SESSION].serving(request.param) as server:
+        yield server
+
+
+@pytest.fixture
+def bench(request: pytest.FixtureRequest, llm_server: Server) -> Bench:
+    """Measure workloads on the server of this test.
+
+    `result = bench("short", concurrency=8)`, then `result.ttft.p50`, in seconds.
+    """
+    session, item = request.config.stash[SESSION], request.node
+
+    def measure(
+        workload: Workload | str,
+        *,
+        concurrency: int = 1,
+        requests: int | None = None,
+        warmup: int | None = None,
+    ) -> BenchResult:
+        __tracebackhide__ = True
+        with plainly():
+            return session.bench(
+                item, llm_server, workload, concurrency=concurrency, requests=requests, warmup=warmup
+            )
+
+    return measure

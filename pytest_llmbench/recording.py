@@ -1,0 +1,143 @@
+"""From a result to its record in the report."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_llmbench.records import (
+    DeploymentRecord,
+    FailureCount,
+    LoadRecord,
+    MetricRecord,
+    ResultRecord,
+    RunRecord,
+    ServerRecord,
+    ValidityRecord,
+    VerdictRecord,
+    WorkloadRecord,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pytest_llmbench.metrics.run import Run
+    from pytest_llmbench.metrics.summary import Summary
+    from pytest_llmbench.metrics.validity import Validity
+    from pytest_llmbench.result import BenchResult
+    from pytest_llmbench.runtimes.server import Server
+    from pytest_llmbench.spec.deployment import Deployment
+    from pytest_llmbench.spec.workload import Workload
+
+__all__ = ["record_result"]
+
+
+def record_result(result: BenchResult, nodeid: str, deployment: Deployment) -> ResultRecord:
+    """Return the record of a result, not judged yet.
+
+    `deployment` is the result's own with secrets replaced: this is what reports show.
+    """
+    return ResultRecord(
+        nodeid=nodeid,
+        cell=result.cell,
+        replicate=result.replicate,
+        deployment=_deployment(deployment),
+        server=_server(result.server),
+        workload=_workload(result.workload),
+        load=LoadRecord(
+            kind="closed",
+            concurrency=result.load.concurrency,
+            requests=result.load.requests,
+            warmup=result.load.warmup,
+        ),
+        metrics=_metrics(result.metrics),
+        runs=tuple(_run(run, began) for run, began in zip(result.runs, result.started_at, strict=True)),
+        validity=_validity(result.validity),
+        verdict=VerdictRecord(verdict="none"),
+    )
+
+
+def _deployment(deployment: Deployment) -> DeploymentRecord:
+    return DeploymentRecord(
+        id=deployment.id,
+        model=deployment.model,
+        source=deployment.source,
+        backend=deployment.backend,
+        version=deployment.version,
+        runtime=deployment.runtime,
+        profile=deployment.profile,
+        tp=deployment.tp,
+        pp=deployment.pp,
+        dp=deployment.dp,
+        ep=deployment.ep,
+        gpus=deployment.gpus,
+        image=deployment.image,
+        args=dict(deployment.args),
+        env=tuple(name for name, _ in deployment.env),
+        url=deployment.url,
+    )
+
+
+def _server(server: Server) -> ServerRecord:
+    return ServerRecord(
+        served_model=server.served_model,
+        ready_s=server.ready_seconds,
+        facts=dict(server.facts),
+        log=f"servers/{server.log.name}" if server.log else None,
+    )
+
+
+def _workload(workload: Workload) -> WorkloadRecord:
+    return WorkloadRecord(
+        id=workload.id,
+        input_tokens=workload.input_tokens,
+        output_tokens=workload.output_tokens,
+        endpoint=workload.endpoint,
+        temperature=workload.temperature,
+        seed=workload.seed,
+    )
+
+
+def _metrics(summaries: Mapping[str, Summary]) -> dict[str, MetricRecord]:
+    return {
+        name: MetricRecord(
+            unit=summary.metric.unit,
+            direction=summary.metric.direction,
+            count=summary.count,
+            mean=summary.mean,
+            std=summary.get("std"),
+            min=summary.min,
+            p50=summary.get("p50"),
+            p90=summary.get("p90"),
+            p95=summary.get("p95"),
+            p99=summary.get("p99"),
+            max=summary.max,
+        )
+        for name, summary in summaries.items()
+    }
+
+
+def _run(run: Run, began: str) -> RunRecord:
+    return RunRecord(
+        started_at=began,
+        window_s=run.window,
+        sent=len(run.traces),
+        failed=len(run.traces) - run.succeeded,
+        failures=tuple(
+            FailureCount(kind=kind, message=message, count=count)
+            for (kind, message), count in run.failures.most_common()
+        ),
+        metrics=_metrics(run.metrics),
+    )
+
+
+def _validity(validity: Validity) -> ValidityRecord:
+    return ValidityRecord(
+        valid=validity.valid,
+        clock=validity.clock,
+        reasons=validity.reasons,
+        notes=validity.notes,
+        merged_share=validity.merged_share,
+        uncertainty_p99_s=validity.uncertainty_p99,
+        send_delay_p99_s=validity.send_delay_p99,
+        client_cpu_share=validity.cpu_share,
+    )

@@ -1,0 +1,195 @@
+"""The controller's side: what comes back from tests is written down as it comes, and told at the end."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from _pytest.junitxml import LogXML
+
+from pytest_llmbench.baselines.store import BaselineStore
+from pytest_llmbench.errors import LLMBenchError
+from pytest_llmbench.records import ResultRecord, SessionRecord, UnmeasuredRecord
+from pytest_llmbench.reports.document import Document, make_document
+from pytest_llmbench.reports.folder import SessionFolder, write_document
+from pytest_llmbench.reports.results_log import ResultsLog
+from pytest_llmbench.reports.terminal import render_summary
+from pytest_llmbench.session import REPORT_ATTRIBUTE
+
+if TYPE_CHECKING:
+    import pytest
+
+    from pytest_llmbench.session import Session
+
+__all__ = ["Reporting", "SessionJunit"]
+
+
+class Reporting:
+    """Collects results on the controller, keeps them on disk from the first, and reports at the end."""
+
+    def __init__(self, session: Session, rootdir: Path) -> None:
+        self._session = session
+        self._root = rootdir / session.settings.get("results")
+        self._started_at = _now()
+        self._results: list[ResultRecord] = []
+        self._unmeasured: dict[str, UnmeasuredRecord] = {}
+        self._starts = 0
+        self._log: ResultsLog | None = None
+        self._troubles: list[str] = []
+        self._document: Document | None = None
+        self._saved: tuple[str, ...] = ()
+
+    @cached_property
+    def folder(self) -> SessionFolder:
+        """The session's folder, made when something is to be put there."""
+        return SessionFolder(self._root)
+
+    @property
+    def used(self) -> bool:
+        """Something was measured, or should have been."""
+        return "folder" in vars(self)
+
+    def take(self, report: pytest.TestReport) -> None:
+        """Write down what one phase of a test brought."""
+        data = getattr(report, REPORT_ATTRIBUTE, None)
+        if data is None:
+            return
+        self._starts += data["starts"]
+        results = [ResultRecord.model_validate(result) for result in data.get("results", ())]
+        self._results += results
+        for result in results:
+            self._keep(result)
+        if not results and (report.when == "call" or not report.passed) and report.when != "teardown":
+            self._take_unmeasured(report, data)
+
+    def _take_unmeasured(self, report: pytest.TestReport, data: dict[str, Any]) -> None:
+        outcome: Literal["skipped", "failed", "error"] = "failed" if report.when == "call" else "error"
+        if report.skipped:
+            outcome = "skipped"
+        if report.when == "call" and report.passed:
+            return  # a test may use a server without measuring
+        baseline = self._session.judge.baseline
+        record = UnmeasuredRecord(
+            nodeid=report.nodeid,
+            deployment=data["deployment"],
+            outcome=outcome,
+            reason=data["reason"],
+            missing=baseline.missing(report.nodeid) if baseline else (),
+        )
+        self._unmeasured[report.nodeid] = record
+        self._keep(record)
+
+    def _keep(self, record: ResultRecord | UnmeasuredRecord) -> None:
+        """Append to the log; trouble is told at the end and costs nothing that was written before."""
+        try:
+            if self._log is None:
+                self._log = ResultsLog(self.folder.log)
+                self._log.append(self._session_record(complete=False))
+                self._log.append(self._session.environment)
+            self._log.append(record)
+        except LLMBenchError as error:
+            self.trouble(str(error))
+
+    def finish(self, *, complete: bool) -> bool:
+        """Write the document and the baseline; return whether all could be written."""
+        if not self.used:
+            return True
+        record = self._session_record(complete=complete)
+        self._document = make_document(
+            record, self._session.environment, self._results, self._unmeasured.values()
+        )
+        self._attempt(lambda: self._log.end(record) if self._log else None)
+        self._attempt(lambda: self.folder.write_report(self._document) if self._document else None)
+        settings = self._session.settings
+        if (path := settings.get("json")) is not None:
+            self._attempt(lambda: write_document(Path(path), self._document) if self._document else None)
+        if (name := settings.get("save")) is not None and complete:
+            self._attempt(lambda: self._save(name))
+        if self._log is not None:
+            self._log.close()
+        return not self._troubles
+
+    def _save(self, name: str) -> None:
+        self._saved = BaselineStore(self._root / "baselines").save(
+            name, self.folder.id, self._results, self._started_at, self._session.environment
+        )
+
+    def _attempt(self, write: Any) -> None:  # noqa: ANN401
+        try:
+            write()
+        except LLMBenchError as error:
+            self.trouble(str(error))
+
+    def trouble(self, text: str) -> None:
+        """Remember what could not be written, once."""
+        if text not in self._troubles:
+            self._troubles.append(text)
+
+    def _session_record(self, *, complete: bool) -> SessionRecord:
+        return SessionRecord(
+            id=self.folder.id,
+            started_at=self._started_at,
+            ended_at=_now(),
+            command=shlex.join(["pytest", *sys.argv[1:]]),
+            complete=complete,
+            server_starts=self._starts,
+        )
+
+    def summarize(self, terminal: pytest.TerminalReporter) -> None:
+        """Write the summary to the terminal."""
+        if self._document is None:
+            return
+        baseline = self._session.judge.baseline
+        text = render_summary(
+            self._document,
+            width=min(terminal._tw.fullwidth, 120),  # noqa: SLF001 - there is no public way to the width
+            color=terminal._tw.hasmarkup,  # noqa: SLF001
+            report=_shown(self._root / "latest" / "report.json"),
+            junit=_shown(self._root / "latest" / "junit.xml"),
+            **({"record_command": baseline.record_command} if baseline else {}),
+        )
+        terminal.section("benchmarks")
+        terminal.write(text)
+        starts = self._starts
+        if starts:
+            terminal.write_line(f"servers started: {starts}")
+        if self._saved:
+            name = self._session.settings.get("save")
+            terminal.write_line(
+                f"baseline {name!r}: {len(self._saved)} cells saved; compare with --bench-compare={name}"
+            )
+        for trouble in self._troubles:
+            terminal.write_line(f"not written: {trouble}", red=True)
+
+
+class SessionJunit(LogXML):
+    """pytest's own JUnit report, written into the session's folder beside whatever `--junitxml` asks for."""
+
+    def __init__(self, reporting: Reporting) -> None:
+        super().__init__("junit.xml", prefix=None, family="xunit2")
+        self._reporting = reporting
+
+    def pytest_sessionfinish(self) -> None:
+        """Write the file, if there is a folder to put it."""
+        if self._reporting.used:
+            self.logfile = str(self._reporting.folder.junit)
+            try:
+                super().pytest_sessionfinish()
+            except OSError as error:
+                self._reporting.trouble(f"{self.logfile}: cannot write: {error.strerror or error}")
+
+    def pytest_terminal_summary(self) -> None:  # type: ignore[override]
+        """Say nothing: the summary names the file."""
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def _shown(path: Path) -> Path:
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path

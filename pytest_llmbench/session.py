@@ -1,0 +1,292 @@
+"""The one object that owns the live servers of a process, and what was measured on them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_llmbench.backends import BACKENDS
+from pytest_llmbench.client.generator import LoadGenerator
+from pytest_llmbench.client.plan import Timeouts
+from pytest_llmbench.collection import Axis, bench_marker, place_of
+from pytest_llmbench.errors import BaselineMissing, MeasurementError, ServerError, Unavailable, UsageError
+from pytest_llmbench.files import locked
+from pytest_llmbench.judging import Judge
+from pytest_llmbench.measure import measure
+from pytest_llmbench.recording import record_result
+from pytest_llmbench.records import GpuRecord
+from pytest_llmbench.reports import junit
+from pytest_llmbench.reports.environment import collect_environment
+from pytest_llmbench.result import Load
+from pytest_llmbench.runtimes import RUNTIMES
+from pytest_llmbench.runtimes.base import StartContext
+from pytest_llmbench.runtimes.gpus import cuda_version, driver_version, list_gpus
+from pytest_llmbench.spec.load import default_files, load_configuration
+from pytest_llmbench.spec.plan import Selection
+from pytest_llmbench.spec.resolve import resolve
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from typing import Any
+
+    import pytest
+
+    from pytest_llmbench.collection import Place
+    from pytest_llmbench.errors import Judged
+    from pytest_llmbench.progress import ProgressLine
+    from pytest_llmbench.records import EnvironmentRecord, ResultRecord
+    from pytest_llmbench.result import BenchResult
+    from pytest_llmbench.runtimes.base import RunningServer
+    from pytest_llmbench.runtimes.server import Server
+    from pytest_llmbench.settings import Settings
+    from pytest_llmbench.spec.deployment import Deployment
+    from pytest_llmbench.spec.plan import Plan
+    from pytest_llmbench.spec.workload import Workload
+
+__all__ = ["REPORT_ATTRIBUTE", "Session", "read_labels", "read_plan"]
+
+REPORT_ATTRIBUTE = "llmbench"
+"""Of a test report: what its test measured."""
+
+_LONGEST_WAIT = 24 * 3600.0
+_LEAST_REQUESTS = 16
+_REQUESTS_A_STREAM = 4
+
+
+def read_plan(settings: Settings, rootdir: Path) -> tuple[Plan, dict[str, Workload]]:
+    """Read the configuration and resolve it: (deployments with origins, workloads by name).
+
+    `options:` of the files are added to the settings on the way.
+
+    Raises:
+        UsageError: a file or an option is wrong; the message names where.
+    """
+    files = tuple(Path(name) for name in settings.get("config") or ()) or default_files(rootdir)
+    configuration = load_configuration(files, os.environ)
+    settings.add_file_options(configuration.options)
+    settings.check()
+    selection = Selection(
+        models=settings.get("model") or (),
+        backends=settings.get("backend") or (),
+        args=settings.get("arg") or (),
+        env=settings.get("env") or (),
+        urls=settings.get("url") or (),
+        served_model=settings.get("served-model"),
+        api_key_env=settings.get("api-key-env"),
+    )
+    return resolve(configuration, selection, BACKENDS), dict(configuration.workloads)
+
+
+def _first(*values: int | None) -> int:
+    return next(value for value in values if value is not None)
+
+
+def read_labels(settings: Settings) -> dict[str, str]:
+    """Split `--bench-label KEY=VALUE`s.
+
+    Raises:
+        UsageError: one has no `=`.
+    """
+    labels = {}
+    for text in settings.get("label") or ():
+        key, equals, value = text.partition("=")
+        if not equals or not key:
+            message = f"--bench-label: expected KEY=VALUE, not {text!r}"
+            raise UsageError(message)
+        labels[key] = value
+    return labels
+
+
+class Session:
+    """Starts servers, measures on them, judges, and stops them.
+
+    One in each process that runs tests; under xdist each worker has its own and every deployment belongs to
+    one of them. `servers_folder` is called before the first server starts and says where logs go.
+    """
+
+    def __init__(
+        self, settings: Settings, rootdir: Path, *, servers_folder: Callable[[], Path], progress: ProgressLine
+    ) -> None:
+        self.settings = settings
+        self.plan, workloads = read_plan(settings, rootdir)
+        self.axis = Axis(self.plan.deployments, workloads, settings)
+        self.judge = Judge(settings, rootdir / settings.get("results"))
+        self.starts = 0
+        self.results: list[ResultRecord] = []
+        """Of the test that is running."""
+        self._labels = read_labels(settings)
+        self._servers_folder = servers_folder
+        self._progress = progress
+        self._generator = LoadGenerator()
+        self._live: dict[Deployment, RunningServer] = {}
+        self._unavailable: dict[str, str | None] = {}
+
+    @cached_property
+    def environment(self) -> EnvironmentRecord:
+        """Describe the host; asks the GPU driver, so not before something is measured."""
+        gpus = [
+            GpuRecord(index=gpu.index, name=gpu.name, uuid=gpu.uuid, memory_bytes=gpu.memory_bytes)
+            for gpu in list_gpus()
+        ]
+        return collect_environment(self._labels, gpus, driver_version(), cuda_version())
+
+    def unavailable(self, place: Place) -> str | None:
+        """Why the deployment cannot run here, None if it can; found out once and remembered."""
+        deployment = place.deployment
+        if deployment.id not in self._unavailable:
+            reason = deployment.skip or RUNTIMES[deployment.runtime].unavailable(deployment)
+            self._unavailable[deployment.id] = reason
+        return self._unavailable[deployment.id]
+
+    def check(self, item: pytest.Item) -> None:
+        """Let a test go on only if its deployment can run here.
+
+        Raises:
+            Unavailable: it cannot.
+            BaselineMissing: it cannot, and the compared baseline has what the test should measure.
+        """
+        place = place_of(item)
+        reason = self.unavailable(place) if place else None
+        if not reason:
+            return
+        baseline = self.judge.baseline
+        missing = baseline.missing(item.nodeid) if baseline else ()
+        if baseline and missing:
+            message = f"missing: baseline {baseline.name!r} has {', '.join(missing)}, and here: {reason}"
+            raise BaselineMissing(message)
+        raise Unavailable(reason)
+
+    @contextlib.contextmanager
+    def serving(self, place: Place) -> Iterator[Server]:
+        """Have the deployment's server up while the context lasts.
+
+        Raises:
+            Unavailable, ServerStartError: as the runtime found.
+        """
+        deployment = place.deployment
+        context = StartContext(
+            log_path=self._servers_folder() / f"{deployment.id}.r{place.replicate:02d}.log",
+            on_progress=lambda text: self._progress.show(f"{deployment.id}: {text}"),
+            total_timeout=self.settings.get("start-timeout"),
+        )
+        with self._alone(f"to start {deployment.id}"):
+            running = RUNTIMES[deployment.runtime].start(deployment, context)
+        self.starts += deployment.runtime != "external"
+        self._live[deployment] = running
+        try:
+            yield running.server
+        finally:
+            del self._live[deployment]
+            running.stop()
+
+    def bench(
+        self,
+        item: pytest.Item,
+        server: Server,
+        workload: Workload | str,
+        *,
+        concurrency: int,
+        requests: int | None,
+        warmup: int | None,
+    ) -> BenchResult:
+        """Measure on behalf of a test, and keep the record for the report.
+
+        Raises:
+            MeasurementError: the load could not be generated, or the server ended meanwhile.
+            ServerError: the server was gone before.
+            UsageError: there is no such workload, or it cannot be made for this model.
+        """
+        workload = self.axis.workload(workload) if isinstance(workload, str) else workload
+        load = self._load(bench_marker(item), concurrency, requests, warmup)
+        running, runs = self._live[server.deployment], self.settings.get("runs", bench_marker(item))
+        if gone := running.exited():
+            message = f"the server of {server.deployment.id} is gone: {gone}"
+            raise ServerError(message)
+        what = f"{server.deployment.id} {workload.id} {load.id}"
+        place = place_of(item)
+        with self._alone(f"to measure {what}"):
+            result = measure(
+                server,
+                workload,
+                load,
+                generator=self._generator,
+                runs=runs,
+                replicate=place.replicate if place else 1,
+                # A server that outlives the session would answer the next one from its prefix cache.
+                salt=self._id() if server.deployment.runtime == "external" else "",
+                timeouts=Timeouts(total=self.settings.get("timeout", bench_marker(item))),
+                on_progress=lambda run, progress: self._progress.measuring(what, run, runs, progress),
+            )
+        self.results.append(record_result(result, item.nodeid, self.plan.redacted(server.deployment)))
+        if gone := running.exited():
+            message = f"the server of {server.deployment.id} ended while it was measured: {gone}"
+            raise MeasurementError(message)
+        return result
+
+    def _load(
+        self, marker: Mapping[str, Any], concurrency: int, requests: int | None, warmup: int | None
+    ) -> Load:
+        """Settle how much is asked: marker over options over what the test says over the usual."""
+        if concurrency < 1:
+            message = f"concurrency must be at least 1, not {concurrency}"
+            raise UsageError(message)
+        wanted, asked = self.settings.get("requests", marker), self.settings.get("warmup", marker)
+        usual = max(_LEAST_REQUESTS, _REQUESTS_A_STREAM * concurrency)
+        return Load(
+            concurrency,
+            _first(wanted, requests, usual),
+            _first(asked, warmup, concurrency),
+        )
+
+    def _id(self) -> str:
+        return self._servers_folder().parent.name
+
+    def settle(self, item: pytest.Item) -> list[Judged]:
+        """Judge what the running test measured; return what it fails with."""
+        place, test = place_of(item), item.nodeid
+        if place is not None:
+            test = test.replace(f"{place.deployment.id}.r{place.replicate:02d}", place.deployment.id)
+        self.results = [self.judge.judge(result, test, self.environment) for result in self.results]
+        return [failure for result in self.results if (failure := self.judge.failure(result))]
+
+    def attach(self, item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:
+        """Put what a test measured onto its report, as builtins, so that it reaches xdist's controller."""
+        place = place_of(item)
+        if place is None:
+            return
+        data: dict[str, Any] = {
+            "deployment": place.deployment.id,
+            "starts": self.starts,
+            "reason": str(call.excinfo.value) if call.excinfo else "",
+        }
+        self.starts = 0
+        if report.when == "call":
+            data["results"] = [result.model_dump(mode="json") for result in self.results]
+            for result in self.results:
+                prefix = f"{result.workload.id}." if len(self.results) > 1 else ""
+                report.user_properties += [(prefix + name, value) for name, value in junit.properties(result)]
+            self.results = []
+        setattr(report, REPORT_ATTRIBUTE, data)
+
+    def close(self) -> None:
+        """End the load generator, and any server that is still up."""
+        self._generator.close()
+        for running in self._live.values():
+            running.stop()
+
+    @contextlib.contextmanager
+    def _alone(self, purpose: str) -> Iterator[None]:
+        """Be the only one on this host that measures or starts a server."""
+        self._progress.begin()
+        self._progress.show(f"waiting {purpose}")
+        # World-writable by design: measurements of different users disturb each other just the same.
+        with locked(Path(tempfile.gettempdir()) / "pytest-llmbench.lock", timeout=_LONGEST_WAIT):
+            self._progress.begin()
+            try:
+                yield
+            finally:
+                self._progress.clear()

@@ -1,0 +1,250 @@
+"""Every option once, and the one resolver that says which value holds and where it came from.
+
+Highest first: marker argument, command line, environment (`LLMBENCH_REQUESTS`), ini (`bench_requests`),
+`options:` of a configuration file, default.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from pytest_llmbench.errors import UsageError, nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pytest
+
+__all__ = ["OPTIONS", "Option", "Settings", "add_options"]
+
+Kind = Literal["flag", "text", "list", "int", "ints", "seconds"]
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One option: `--bench-<name>`, `LLMBENCH_<NAME>`, `bench_<name>` in ini files, `<name>:` in YAML.
+
+    A `list` may be given more than once, and with commas if `commas` allows; `least` bounds numbers.
+    """
+
+    name: str
+    kind: Kind
+    help: str
+    metavar: str = ""
+    default: Any = None
+    least: int = 1
+    commas: bool = False
+    const: str | None = None
+
+    @property
+    def flag(self) -> str:
+        """As on the command line."""
+        return f"--bench-{self.name}"
+
+    @property
+    def environment(self) -> str:
+        """Name of the environment variable."""
+        return f"LLMBENCH_{self.name.upper().replace('-', '_')}"
+
+    @property
+    def ini(self) -> str:
+        """Name in an ini file, and of the attribute on `config.option`."""
+        return f"bench_{self.name.replace('-', '_')}"
+
+
+OPTIONS = (
+    # What to run
+    Option(
+        "config",
+        "list",
+        "configuration file; repeatable, later files override (default: config/*.yaml)",
+        "PATH",
+    ),
+    Option("show-config", "flag", "print every deployment's values and where each came from, and exit"),
+    Option(
+        "model",
+        "list",
+        "run these models of the configuration, or a GGUF path or hub id (repo:QUANT)",
+        "NAME",
+        commas=True,
+    ),
+    Option("backend", "list", "run these backends", "NAME", commas=True),
+    Option(
+        "arg",
+        "list",
+        "set an engine argument; repeatable: --bench-arg llama.ctx-size=4096",
+        "[BACKEND.]NAME=VALUE",
+    ),
+    Option("env", "list", "set an environment variable of the engine; repeatable", "NAME=VALUE"),
+    Option(
+        "url",
+        "list",
+        "measure a server that already runs, instead of the configured deployments; repeatable",
+        "[NAME=]URL",
+    ),
+    Option(
+        "served-model",
+        "text",
+        "model name to ask a --bench-url server for (default: the one it serves)",
+        "NAME",
+    ),
+    Option("api-key-env", "text", "environment variable that holds the key of --bench-url servers", "NAME"),
+    # What to ask
+    Option("workload", "list", "run these workloads of the configuration", "NAME", commas=True),
+    Option("input-tokens", "int", "exact prompt length, instead of the workload's", "N"),
+    Option("output-tokens", "int", "tokens to generate, instead of the workload's", "N"),
+    Option(
+        "concurrency",
+        "ints",
+        "parallel streams, for tests that take `concurrency`: --bench-concurrency=1,8,64",
+        "N,N,...",
+    ),
+    Option("requests", "int", "measured requests a run (default: the test's)", "N"),
+    Option("warmup", "int", "requests before the measured ones (default: one a stream)", "N", least=0),
+    Option("runs", "int", "measure everything so often on the same server", "N", default=1),
+    Option("replicates", "int", "start every server afresh so often", "N", default=1),
+    Option("timeout", "seconds", "longest a request may take", "SECONDS", default=300.0),
+    Option("start-timeout", "seconds", "longest a server may take to start", "SECONDS", default=1800.0),
+    # What to keep
+    Option("label", "list", "note to store with the results; repeatable", "KEY=VALUE"),
+    Option("json", "text", "write the JSON report here as well", "PATH"),
+    Option("results", "text", "folder for reports and baselines", "DIR", default="results"),
+    # What to compare
+    Option("save", "text", "add the results to this baseline", "NAME"),
+    Option(
+        "compare",
+        "text",
+        "fail tests that are slower than this baseline or report.json (default: the only one, or main)",
+        "NAME|PATH",
+        const="",
+    ),
+    Option(
+        "compare-fail",
+        "list",
+        "what fails, and from which change on: ttft.p50:10%%,throughput_output:5%% (repeatable)",
+        "METRIC.STAT:PERCENT",
+        commas=True,
+    ),
+    Option("allow-mismatch", "flag", "compare even if the baseline was measured on other hardware"),
+)
+
+_BY_NAME = {option.name: option for option in OPTIONS}
+_ASKS = re.compile(r"\b(bench|eval)\b")
+
+
+def add_options(parser: pytest.Parser) -> None:
+    """Declare every option on the command line and in ini files; all default to None."""
+    group = parser.getgroup(
+        "llmbench", "LLM-serving benchmarks (pytest -m bench; see also `pytest --markers`)"
+    )
+    for option in OPTIONS:
+        arguments: dict[str, Any] = {"dest": option.ini, "default": None, "help": option.help}
+        if option.kind == "flag":
+            arguments |= {"action": "store_true"}
+        else:
+            arguments |= {"metavar": option.metavar}
+        if option.kind == "list":
+            arguments |= {"action": "append"}
+        if option.const is not None:
+            arguments |= {"nargs": "?", "const": option.const}
+        group.addoption(option.flag, **arguments)
+        parser.addini(option.ini, f"same as {option.flag}", default=None)
+
+
+class Settings:
+    """The value of every option, and its origin."""
+
+    def __init__(self, config: pytest.Config, environ: Mapping[str, str] = os.environ) -> None:
+        self._config = config
+        self._environ = environ
+        self._files: dict[str, tuple[Any, str]] = {}
+
+    @property
+    def asked(self) -> bool:
+        """Benchmarks were asked for: by `-m bench`, `-m eval` or an option of ours."""
+        known = vars(self._config.option)
+        if any(known.get(option.ini) is not None for option in OPTIONS):
+            return True
+        return bool(_ASKS.search(known.get("markexpr") or ""))
+
+    def add_file_options(self, options: Mapping[str, tuple[Any, str]]) -> None:
+        """Take the `options:` of configuration files: name → (value, origin).
+
+        Raises:
+            UsageError: a name is not that of an option.
+        """
+        for name, (_, origin) in options.items():
+            if name not in _BY_NAME:
+                message = f"{origin}: unknown option {name!r}: {nearest(name, _BY_NAME)}"
+                raise UsageError(message)
+        self._files = dict(options)
+
+    def check(self) -> None:
+        """Read every option once, so that a wrong one is told before anything starts.
+
+        Raises:
+            UsageError: naming the option, its origin and what it takes.
+        """
+        for option in OPTIONS:
+            self.get(option.name)
+
+    def get(self, name: str, marker: Mapping[str, Any] | None = None) -> Any:  # noqa: ANN401
+        """Return the value that holds, parsed; None if nobody gave one and there is no default."""
+        return self.resolve(name, marker)[0]
+
+    def resolve(self, name: str, marker: Mapping[str, Any] | None = None) -> tuple[Any, str]:
+        """Return the value that holds and where it came from.
+
+        Raises:
+            UsageError: the value is not what the option takes.
+        """
+        option = _BY_NAME[name]
+        for value, origin in self._candidates(option, marker or {}):
+            if value is not None:
+                return _parse(option, value, origin), origin
+        return option.default, "default"
+
+    def _candidates(self, option: Option, marker: Mapping[str, Any]) -> list[tuple[Any, str]]:
+        return [
+            (marker.get(option.name.replace("-", "_")), "the bench marker"),
+            (getattr(self._config.option, option.ini, None), option.flag),
+            (self._environ.get(option.environment), option.environment),
+            (self._config.getini(option.ini), f"{option.ini} in {self._config.inipath}"),
+            self._files.get(option.name, (None, "")),
+        ]
+
+
+def _parse(option: Option, value: Any, origin: str) -> Any:  # noqa: ANN401 - an option's own type
+    match option.kind:
+        case "flag":
+            return str(value).lower() in {"1", "true", "yes", "on"}
+        case "text":
+            return str(value)
+        case "list":
+            values = [value] if isinstance(value, str) else [str(item) for item in value]
+            if option.commas:
+                values = [part for item in values for part in item.split(",") if part]
+            return tuple(values)
+        case "int":
+            return _number(option, value, origin, int)
+        case "seconds":
+            return _number(option, value, origin, float)
+        case "ints":
+            values = value.split(",") if isinstance(value, str) else value
+            values = values if isinstance(values, (list, tuple)) else [values]
+            return tuple(dict.fromkeys(_number(option, item, origin, int) for item in values))
+
+
+def _number(option: Option, value: Any, origin: str, kind: type[int | float]) -> float:  # noqa: ANN401
+    try:
+        number = kind(value)
+    except (TypeError, ValueError):
+        number = None
+    if number is None or number < option.least:
+        what = "a whole number" if kind is int else "a number"
+        message = f"{origin}: expected {what} of at least {option.least}, not {str(value)!r}"
+        raise UsageError(message)
+    return number
