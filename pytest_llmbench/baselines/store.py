@@ -103,10 +103,11 @@ class BaselineStore:
 
 def check_name(name: str) -> None:
     """Raise a `UsageError` for what cannot be the name of a baseline."""
-    if not _NAME.fullmatch(name):
+    # A name that ends like a file could not be told from the path of a report.
+    if not _NAME.fullmatch(name) or _is_path(name):
         message = (
             f"{name!r} cannot name a baseline: use letters, digits, '.', '_' and '-',"
-            " and begin with a letter or digit"
+            " begin with a letter or digit, and do not end in '.json'"
         )
         raise UsageError(message)
 

@@ -27,7 +27,7 @@ def format_value(value: float, unit: str) -> str:
     if unit == "s":
         scale, unit = next((x for x in _TIME_UNITS if abs(value) >= 1 / x[0]), (1e3, "ms"))
         value *= scale
-    return f"{_digits(value)} {unit}"
+    return f"{_digits(value)} {unit}".rstrip()
 
 
 def _digits(value: float) -> str:

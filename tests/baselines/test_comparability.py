@@ -1,0 +1,86 @@
+"""Conditions and treatment."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_llmbench.baselines.comparability import (
+    Conditions,
+    Treatment,
+    changes,
+    conditions_of,
+    mismatches,
+    treatment_of,
+)
+from pytest_llmbench.records import GpuRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pytest_llmbench.records import EnvironmentRecord, ResultRecord
+
+HERE = Conditions(cpu="EPYC", cpu_cores=2, protocol=1)
+
+
+def test_gpus_matter_only_to_a_server_that_uses_this_hosts(
+    make_result: Callable[..., ResultRecord], environment: EnvironmentRecord
+) -> None:
+    """A CPU server and one that runs elsewhere are not told apart by the GPUs of this host."""
+    gpus = tuple(GpuRecord(index=n, name="H200", uuid=f"{n}", memory_bytes=1) for n in range(8))
+    host = environment.model_copy(update={"gpus": gpus, "driver": "570"})
+    result = make_result()
+    local = result.deployment.model_copy(update={"gpus": 2, "runtime": "docker"})
+    remote = local.model_copy(update={"runtime": "external"})
+    assert conditions_of(result.deployment, host) == conditions_of(result.deployment, environment)
+    assert conditions_of(local, host).gpus == ("H200",)
+    assert (conditions_of(remote, host).gpus, conditions_of(remote, host).gpu_count) == ((), 2)
+    assert treatment_of(result.model_copy(update={"deployment": local}), host).driver == "570"
+    assert treatment_of(result, host).driver is None
+
+
+def test_differing_conditions_are_named_with_both_sides() -> None:
+    """A person must see at once that another machine measured."""
+    other = Conditions(cpu="Xeon", cpu_cores=64, protocol=1, gpus=("H100", "H200"), gpu_count=2)
+    assert mismatches(HERE, HERE) == ()
+    assert mismatches(HERE, other) == (
+        "GPU: none in the baseline, H100, H200 now",
+        "number of GPUs: 0 in the baseline, 2 now",
+        "CPU: EPYC in the baseline, Xeon now",
+        "CPU cores: 2 in the baseline, 64 now",
+    )
+
+
+def test_the_version_is_the_one_the_server_reported(
+    make_result: Callable[..., ResultRecord], environment: EnvironmentRecord
+) -> None:
+    """What ran counts, and what was asked for only where the server is silent."""
+    result = make_result()
+    assert treatment_of(result, environment).version == "b1"
+    server = result.server.model_copy(update={"facts": {"version": 4521}})
+    assert treatment_of(result.model_copy(update={"server": server}), environment).version == "4521"
+
+
+def test_changed_treatment_is_listed() -> None:
+    """Version, arguments and names of variables, each with before and after."""
+    before = Treatment(version="b1", args={"a": 1, "b": True, "same": 0.5}, env=("OLD", "BOTH"))
+    now = Treatment(
+        version="b2", image="x:1", args={"a": 2, "c": "on", "b": 1, "same": 0.5}, env=("BOTH", "NEW")
+    )
+    assert changes(before, before) == ()
+    assert changes(before, now) == (
+        "version: b1 -> b2",
+        "image: none -> x:1",
+        "argument a: 1 -> 2",
+        "argument b: True -> 1",
+        "argument c: none -> on",
+        "environment variable NEW: now set",
+        "environment variable OLD: no longer set",
+    )
+
+
+def test_a_long_value_is_shown_as_its_beginning_on_one_line() -> None:
+    """A chat template among the arguments must not become the message."""
+    (text,) = changes(Treatment(args={"t": "a\nb"}), Treatment(args={"t": "word \n" * 100}))
+    assert text.startswith("argument t: a b -> word word")
+    assert "\n" not in text
+    assert len(text) < 120

@@ -1,0 +1,236 @@
+"""The plain threshold."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from pytest_llmbench.baselines.judge import FAILING, judge_cell, judge_threshold
+from pytest_llmbench.baselines.limits import DEFAULT_LIMITS, parse_limits
+from pytest_llmbench.baselines.model import Baseline, entries_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pytest_llmbench.records import EnvironmentRecord, ResultRecord, VerdictName, VerdictRecord
+
+    MakeResult = Callable[..., ResultRecord]
+
+
+def judge(
+    before: dict[str, float] | list[dict[str, float]], now: dict[str, float], limits: str
+) -> VerdictRecord:
+    """Judge against `main`."""
+    sessions = before if isinstance(before, list) else [before]
+    return judge_threshold(sessions, now, parse_limits(limits), baseline="main")
+
+
+@pytest.mark.parametrize(
+    ("now", "verdict"),
+    [(0.1, "pass"), (0.109, "pass"), (0.111, "regressed"), (0.091, "pass"), (0.089, "improved")],
+)
+def test_latency_is_worse_when_it_is_higher(now: float, verdict: VerdictName) -> None:
+    """The limit is a fraction of the baseline, in both directions."""
+    found = judge({"ttft.p50": 0.1}, {"ttft.p50": now}, "ttft.p50:10%")
+    assert (found.verdict, found.rule, found.baseline, found.baseline_sessions) == (
+        verdict,
+        "threshold",
+        "main",
+        1,
+    )
+    assert found.comparisons[0].change == pytest.approx(now / 0.1 - 1)
+
+
+@pytest.mark.parametrize(("now", "verdict"), [(96.0, "pass"), (94.0, "regressed"), (106.0, "improved")])
+def test_throughput_is_worse_when_it_is_lower(now: float, verdict: VerdictName) -> None:
+    """The same limit, mirrored."""
+    assert (
+        judge({"throughput_output": 100.0}, {"throughput_output": now}, "throughput_output:5%").verdict
+        == verdict
+    )
+
+
+MIRROR: dict[VerdictName, VerdictName] = {"pass": "pass", "regressed": "improved", "improved": "regressed"}
+
+
+@given(st.floats(1, 1e4), st.floats(-0.99, 3), st.integers(0, 99))
+def test_directions_mirror_each_other(baseline: float, change: float, percent: int) -> None:
+    """What is a regression of a latency is an improvement of a throughput, and nothing else differs."""
+    now = baseline * (1 + change)
+    lower = judge({"ttft.p50": baseline}, {"ttft.p50": now}, f"ttft.p50:{percent}%")
+    higher = judge(
+        {"throughput_output": baseline}, {"throughput_output": now}, f"throughput_output:{percent}%"
+    )
+    assume(abs(now - baseline) >= 0.001 or now == baseline)  # below it a latency's change is nothing
+    assert higher.verdict == MIRROR[lower.verdict]
+
+
+@given(st.floats(1e-9, 1e9), st.integers(0, 500))
+def test_a_repeat_with_the_same_values_passes(value: float, percent: int) -> None:
+    """Nothing changed, so no limit, not even zero, is broken."""
+    assert judge([{"e2e.p50": value}] * 3, {"e2e.p50": value}, f"e2e.p50:{percent}%").verdict == "pass"
+
+
+@given(st.floats(1e-5, 1e3), st.floats(0.01, 10), st.floats(1, 10))
+def test_getting_worse_never_helps(baseline: float, factor: float, more: float) -> None:
+    """If a value is regressed, a worse one is, too."""
+    one = judge({"e2e.p50": baseline}, {"e2e.p50": baseline * factor}, "e2e.p50:10%").verdict
+    worse = judge({"e2e.p50": baseline}, {"e2e.p50": baseline * factor * more}, "e2e.p50:10%").verdict
+    order = ["improved", "pass", "regressed"]
+    assert order.index(worse) >= order.index(one)
+
+
+def test_a_large_fraction_of_next_to_nothing_is_nothing() -> None:
+    """0.1 ms is no time to a person, though it is twice the baseline."""
+    assert judge({"ttft.p50": 0.0001}, {"ttft.p50": 0.0002}, "ttft.p50:10%").verdict == "pass"
+    assert judge({"ttft.p50": 0.01}, {"ttft.p50": 0.0112}, "ttft.p50:10%").verdict == "regressed"
+
+
+def test_errors_are_judged_by_difference() -> None:
+    """From none to some has no ratio; two points more of failures is two points, wherever it began."""
+    assert judge({"error_rate": 0.0}, {"error_rate": 0.005}, "error_rate:1%").verdict == "pass"
+    found = judge({"error_rate": 0.0}, {"error_rate": 0.03}, "error_rate:1%")
+    assert found.verdict == "regressed"
+    assert found.comparisons[0].change is None
+    assert judge({"error_rate": 0.1}, {"error_rate": 0.115}, "error_rate:2%").verdict == "pass"
+    assert judge({"error_rate": 0.1}, {"error_rate": 0.0}, "error_rate:2%").verdict == "improved"
+
+
+def test_a_latency_up_from_zero_is_worse_by_any_fraction() -> None:
+    """Chunks that came together have gaps of zero; a change from that has no finite ratio."""
+    assert judge({"chunk_gap.p50": 0.0}, {"chunk_gap.p50": 0.01}, "chunk_gap.p50:10%").verdict == "regressed"
+    assert judge({"chunk_gap.p50": 0.0}, {"chunk_gap.p50": 0.0}, "chunk_gap.p50:10%").verdict == "pass"
+    tiny = judge({"throughput_output": 5e-324}, {"throughput_output": 1e3}, "throughput_output:5%")
+    assert (tiny.verdict, tiny.comparisons[0].change) == ("improved", None)
+
+
+def test_the_worst_metric_decides() -> None:
+    """One regression among improvements fails; each comparison keeps its own verdict."""
+    found = judge(
+        {"ttft.p50": 1.0, "e2e.p50": 1.0, "tpot.p50": 1.0},
+        {"ttft.p50": 0.5, "e2e.p50": 2.0, "tpot.p50": 1.0},
+        "ttft.p50:10%,e2e.p50:10%,tpot.p50:10%",
+    )
+    assert found.verdict == "regressed"
+    assert [c.verdict for c in found.comparisons] == ["improved", "regressed", "pass"]
+
+
+def test_what_the_baseline_has_and_could_not_be_measured_is_missing() -> None:
+    """A metric that disappeared must not turn the gate green; one the baseline lacks may be absent."""
+    found = judge(
+        {"ttft.p50": 1.0, "tpot.p50": 1.0}, {"ttft.p50": 1.0}, "ttft.p50:10%,tpot.p50:10%,itl.p50:10%"
+    )
+    assert found.verdict == "missing"
+    assert found.verdict in FAILING
+    assert "tpot.p50 could not be measured" in found.message
+    assert "itl" not in found.message
+
+
+def test_nothing_in_common_is_no_verdict() -> None:
+    """A baseline without any limited metric cannot be compared with, and says so."""
+    found = judge({"ttft.p50": 1.0}, {"ttft.p50": 1.0}, "itl.p50:10%")
+    assert (found.verdict, found.rule) == ("none", "none")
+    assert found.message == "nothing to compare: the baseline has none of itl.p50"
+
+
+def test_sessions_are_averaged_in_logarithms() -> None:
+    """The baseline's value is that of all its sessions."""
+    found = judge([{"e2e.p50": 1.0}, {"e2e.p50": 4.0}, {}], {"e2e.p50": 2.0}, "e2e.p50:10%")
+    assert found.comparisons[0].baseline == pytest.approx(2.0)
+    assert found.baseline_sessions == 3
+
+
+def baseline_of(environment: EnvironmentRecord, *sessions: list[ResultRecord]) -> Baseline:
+    """Store sessions, the oldest first."""
+    cells: dict[str, dict[str, object]] = {}
+    for number, results in enumerate(sessions):
+        for cell, entry in entries_of(results, f"2026-01-0{number + 1}", environment).items():
+            cells.setdefault(cell, {})[f"s{number}"] = entry
+    return Baseline("main", cells)  # type: ignore[arg-type]
+
+
+def test_a_repeat_passes_and_three_times_slower_regresses(
+    make_result: MakeResult, environment: EnvironmentRecord
+) -> None:
+    """The whole way, from records to verdict, with the default limits."""
+    baseline = baseline_of(environment, [make_result()])
+    assert judge_cell([make_result()], baseline, environment).verdict == "pass"
+    slow = make_result(
+        values={"ttft": 0.0363, "tpot": 0.0039, "e2e": 0.42, "throughput_output": 233.0, "error_rate": 0}
+    )
+    verdict = judge_cell([slow], baseline, environment)
+    assert verdict.verdict == "regressed"
+    assert [c.metric for c in verdict.comparisons if c.verdict == "regressed"] == [
+        "ttft.p50",
+        "tpot.p50",
+        "e2e.p50",
+        "throughput_output",
+    ]
+    assert len(verdict.comparisons) == len(DEFAULT_LIMITS)
+
+
+def test_a_new_cell_names_the_command_that_records_it(
+    make_result: MakeResult, environment: EnvironmentRecord
+) -> None:
+    """It passes: there is nothing to be worse than."""
+    verdict = judge_cell([make_result()], Baseline("main", {}), environment)
+    assert verdict.verdict == "none"
+    assert verdict.message == "not in baseline 'main'; record with: pytest -m bench --bench-save=main"
+
+
+def test_an_invalid_result_is_not_judged(make_result: MakeResult, environment: EnvironmentRecord) -> None:
+    """One invalid replicate makes the whole session's value one of nothing."""
+    result = make_result(replicate=2)
+    validity = result.validity.model_copy(update={"valid": False, "reasons": ("client too slow",)})
+    results = [make_result(), result.model_copy(update={"validity": validity})]
+    verdict = judge_cell(results, baseline_of(environment, [make_result()]), environment)
+    assert verdict.verdict == "invalid"
+    assert "client too slow" in verdict.message
+
+
+def test_differing_conditions_refuse_naming_the_facts(
+    make_result: MakeResult, environment: EnvironmentRecord
+) -> None:
+    """Another machine's numbers are not compared, unless the user insists; then the facts stay in sight."""
+    baseline = baseline_of(environment, [make_result()])
+    here = environment.model_copy(update={"cpu_cores": 64})
+    refused = judge_cell([make_result()], baseline, here)
+    assert (refused.verdict, refused.comparisons) == ("none", ())
+    assert "CPU cores: 2 in the baseline, 64 now" in refused.message
+    insisted = judge_cell([make_result()], baseline, here, allow_mismatch=True)
+    assert insisted.verdict == "pass"
+    assert "CPU cores: 2 in the baseline, 64 now" in insisted.message
+
+
+def test_sessions_of_another_machine_are_left_aside(
+    make_result: MakeResult, environment: EnvironmentRecord
+) -> None:
+    """A baseline may hold sessions of several machines; those like this one are used."""
+    there = environment.model_copy(update={"cpu": "other"})
+    here = entries_of([make_result()], "2026-01-01", environment)
+    other = entries_of([make_result(values={"ttft": 9.0})], "2026-01-02", there)
+    (cell,) = here
+    verdict = judge_cell(
+        [make_result()], Baseline("main", {cell: {"a": here[cell], "b": other[cell]}}), environment
+    )
+    assert (verdict.verdict, verdict.baseline_sessions) == ("pass", 1)
+
+
+def test_saving_a_change_accepts_it(make_result: MakeResult, environment: EnvironmentRecord) -> None:
+    """Once sessions of a new treatment are saved, those of the old one no longer count."""
+    slow = make_result(values={"ttft": 0.05})
+    new = slow.deployment.model_copy(update={"version": "b2"})
+    slow = slow.model_copy(update={"deployment": new})
+    old = baseline_of(environment, [make_result()], [make_result()])
+    before = judge_cell([slow], old, environment, parse_limits("ttft.p50:10%"))
+    assert (before.verdict, before.treatment, before.baseline_sessions) == (
+        "regressed",
+        ("version: b1 -> b2",),
+        2,
+    )
+    accepted = baseline_of(environment, [make_result()], [make_result()], [slow])
+    after = judge_cell([slow], accepted, environment, parse_limits("ttft.p50:10%"))
+    assert (after.verdict, after.treatment, after.baseline_sessions) == ("pass", (), 1)
