@@ -184,7 +184,7 @@ def check_llama_args(args: Mapping[str, ArgValue]) -> None:
             raise UsageError(message)
         argument = LLAMA_ARGS.get(name)
         if argument is None:
-            message = f"unknown argument '{name}' of backend llama: {nearest(name, LLAMA_ARGS)}"
+            message = f"unknown argument '{name}' of backend llama: {nearest(name, LLAMA_ARGS, n=1)}"
             raise UsageError(message)
         if not argument.accepts(value):
             message = f"argument '{name}' of backend llama must be {argument.expected}, not {value!r}"

@@ -55,7 +55,11 @@ def pick(source: Mapping[str, Any], **names: str) -> dict[str, FactValue]:
 
 def _ask(http: httpx.Client, method: str, path: str, body: Mapping[str, object] | None) -> dict[str, Any]:
     try:
-        response = http.request(method, path, json=body)
+        try:
+            response = http.request(method, path, json=body)
+        except httpx.RemoteProtocolError:
+            # llama.cpp closes connections it said it would keep; asking again changes nothing.
+            response = http.request(method, path, json=body)
     except httpx.TransportError as error:
         message = f"{http.base_url} does not answer {method} {path}: {error or type(error).__name__}"
         raise ServerError(message) from error

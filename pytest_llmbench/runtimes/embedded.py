@@ -127,7 +127,8 @@ class Embedded:
         backend = BACKENDS[deployment.backend]
         report = wait_until_ready(
             lambda: _report_of(child),
-            child.exited,
+            # A child that gave its reason before it ended is asked for that first.
+            lambda: None if child.report() else child.exited(),
             context,
             what=deployment.id,
             telling=backend.telling_lines,
