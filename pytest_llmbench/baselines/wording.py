@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from typing import TYPE_CHECKING
 
 from pytest_llmbench.metrics.registry import METRICS
@@ -69,7 +70,7 @@ def regression_message(result: ResultRecord, verdict: VerdictRecord) -> str:
     others = [c for c in verdict.comparisons if c.verdict != "regressed"]
     count = verdict.baseline_sessions
     sessions = "1 session" if count == 1 else f"{count} sessions"
-    rerun = f"pytest '{result.nodeid}' --bench-compare={verdict.baseline}"
+    rerun = f"pytest -m bench {shlex.quote(result.nodeid)} --bench-compare={verdict.baseline}"
     lines = [
         "; ".join(comparison_text(c) for c in worse) or verdict.message,
         f"{result.cell}: {verdict.verdict} against baseline {verdict.baseline!r} ({sessions})",
