@@ -17,7 +17,7 @@ from pytest_llmbench.records import EnvironmentRecord, ResultRecord  # noqa: TC0
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["BaselineStore", "load_report"]
+__all__ = ["BaselineStore", "check_name", "load_report"]
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 _DEFAULT = "main"

@@ -39,6 +39,12 @@ def test_an_ordinary_cell_stays_readable() -> None:
     assert file_name("glm-4.7.vllm.tp02.gpux02/short/c1") == "glm-4.7.vllm.tp02.gpux02%2Fshort%2Fc1.json"
 
 
+def test_a_cell_that_begins_with_a_dot_is_not_hidden() -> None:
+    """Neither hidden nor the folder above."""
+    assert [file_name(cell) for cell in (".a", "..")] == ["%2Ea.json", "%2E..json"]
+    assert cell_of("%2E..json") == ".."
+
+
 @pytest.mark.parametrize(("cell", "message"), [("", "has no name"), ("x" * 300, "more than 220 bytes")])
 def test_what_cannot_be_a_file_name_is_refused(cell: str, message: str) -> None:
     """Rather than failing deep inside the filesystem."""
