@@ -20,9 +20,9 @@ __all__ = ["MARKERS", "Axis", "Place", "bench_marker", "not_asked", "place_of"]
 
 MARKERS = (
     (
-        "bench(**options): a serving benchmark, run with `-m bench`; the arguments `workload` and `concurrency` run"
-        " through `workloads=[...]` and `concurrency=[...]`; `requests`, `warmup`, `runs` and `timeout` win over"
-        " the options of these names."
+        "bench(**options): a serving benchmark, run with `-m bench`; the arguments `workload` and"
+        " `concurrency` run through `workloads=[...]` and `concurrency=[...]`; `requests`, `warmup`, `runs`"
+        " and `timeout` win over the options of these names."
     ),
     "eval: a quality evaluation of a model, run with `-m eval`.",
 )

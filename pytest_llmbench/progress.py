@@ -24,7 +24,7 @@ _QUIET_EVERY = 10.0
 _WIDTH = 110
 
 # pytest is in the middle of a line of its own ("test_latency.py .s") and must find the cursor where it left
-# it: make room below (IND scrolls at the bottom and keeps the column), come back up, remember, go down, clear.
+# it: make room below (IND scrolls at the bottom and keeps the column), come back, remember, go down, clear.
 _BELOW = "\x1bD\x1b[A\x1b7\x1bD\r\x1b[K"
 _BACK = "\x1b8"
 

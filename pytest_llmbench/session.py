@@ -65,7 +65,7 @@ def read_plan(settings: Settings, rootdir: Path) -> tuple[Plan, dict[str, Worklo
     Raises:
         UsageError: a file or an option is wrong; the message names where.
     """
-    files = tuple(Path(name) for name in settings.get("config") or ()) or default_files(rootdir)
+    files = default_files(rootdir, [Path(name) for name in settings.get("config") or ()])
     configuration = load_configuration(files, os.environ)
     settings.add_file_options(configuration.options)
     settings.check()

@@ -60,7 +60,7 @@ OPTIONS = (
     Option(
         "config",
         "list",
-        "configuration file; repeatable, later files override (default: config/*.yaml)",
+        "configuration file; repeatable, overrides config/models.yaml and config/workloads.yaml",
         "PATH",
     ),
     Option("show-config", "flag", "print every deployment's values and where each came from, and exit"),

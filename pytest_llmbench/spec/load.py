@@ -16,7 +16,7 @@ from pytest_llmbench.spec.workload import Workload
 from pytest_llmbench.spec.yaml_source import read_yaml
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 __all__ = [
     "FILE_NAMES",
@@ -27,7 +27,8 @@ __all__ = [
     "shipped_folder",
 ]
 
-FILE_NAMES = ("models.yaml", "workloads.yaml")
+_MODELS = "models.yaml"
+FILE_NAMES = (_MODELS, "workloads.yaml")
 
 _PROMPT_SOURCES = {"prompt", "prompts", "in"}
 
@@ -73,14 +74,21 @@ def shipped_folder() -> Path:
     return inside if inside.is_dir() else package.parent / "config"
 
 
-def default_files(rootdir: Path) -> tuple[Path, ...]:
-    """The files that are read when none are named, the shipped ones standing in for what a project lacks.
+def default_files(rootdir: Path, named: Sequence[Path] = ()) -> tuple[Path, ...]:
+    """The files that are read, the shipped ones standing in for what a project lacks.
 
     Only `config/models.yaml` and `config/workloads.yaml` are looked for: other files in a project's `config`
-    folder are none of ours.
+    folder are none of ours. `named` files come last and override; the shipped models stand in only where there
+    are none, since whoever names a file does not ask for forty models of ours.
     """
-    candidates = ((rootdir / "config" / name, shipped_folder() / name) for name in FILE_NAMES)
-    return tuple(own if own.is_file() else shipped for own, shipped in candidates)
+    files = []
+    for name in FILE_NAMES:
+        own = rootdir / "config" / name
+        if own.is_file():
+            files.append(own)
+        elif not (named and name == _MODELS):
+            files.append(shipped_folder() / name)
+    return (*files, *named)
 
 
 def load_configuration(paths: Iterable[Path], environ: Mapping[str, str]) -> Configuration:

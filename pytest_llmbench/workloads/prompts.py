@@ -44,7 +44,7 @@ def make_prompts(
     if overhead + _SALT_WORDS > workload.input_tokens:
         message = (
             f"workload {workload.id}: 'in: {workload.input_tokens}' is too short: the chat template alone is"
-            f" {overhead} tokens here; ask for {overhead + _SALT_WORDS} or more, or use 'endpoint: completions'"
+            f" {overhead} tokens here; ask for {overhead + _SALT_WORDS} or use 'endpoint: completions'"
         )
         raise UsageError(message)
     return [_exact(workload.input_tokens, overhead, rng, count_tokens) for _ in range(count)]

@@ -243,3 +243,13 @@ def test_shipped_files_in_a_wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     (tmp_path / "_config").mkdir()
     monkeypatch.setattr(load_module, "__file__", str(tmp_path / "spec" / "load.py"))
     assert shipped_folder() == tmp_path.resolve() / "_config"
+
+
+def test_named_files_come_last_and_displace_the_shipped_models(tmp_path: Path) -> None:
+    """Whoever names a file gets its models, over the project's own but not over the shipped ones."""
+    shipped, mine = shipped_folder(), tmp_path / "mine.yaml"
+    assert default_files(tmp_path, [mine]) == (shipped / "workloads.yaml", mine)
+    (tmp_path / "config").mkdir()
+    own = tmp_path / "config" / "models.yaml"
+    own.write_text("models: []\n")
+    assert default_files(tmp_path, [mine]) == (own, shipped / "workloads.yaml", mine)
