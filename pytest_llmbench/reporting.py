@@ -143,14 +143,12 @@ class Reporting:
         """Write the summary to the terminal."""
         if self._document is None:
             return
-        baseline = self._session.judge.baseline
         text = render_summary(
             self._document,
             width=min(terminal._tw.fullwidth, 120),  # noqa: SLF001 - there is no public way to the width
             color=terminal._tw.hasmarkup,  # noqa: SLF001
             report=_shown(self._root / "latest" / "report.json"),
             junit=_shown(self._root / "latest" / "junit.xml"),
-            **({"record_command": baseline.record_command} if baseline else {}),
         )
         terminal.section("benchmarks")
         terminal.write(text)

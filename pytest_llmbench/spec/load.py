@@ -78,8 +78,8 @@ def default_files(rootdir: Path, named: Sequence[Path] = ()) -> tuple[Path, ...]
     """The files that are read, the shipped ones standing in for what a project lacks.
 
     Only `config/models.yaml` and `config/workloads.yaml` are looked for: other files in a project's `config`
-    folder are none of ours. `named` files come last and override; the shipped models stand in only where there
-    are none, since whoever names a file does not ask for forty models of ours.
+    folder are none of ours. `named` files come last and override; the shipped models stand in only where
+    there are none, since whoever names a file does not ask for forty models of ours.
     """
     files = []
     for name in FILE_NAMES:
