@@ -160,12 +160,16 @@ class Connection:
             async with asyncio.timeout(self._timeouts.total):
                 response.started = self._empty_at = _now()
                 response.scheduled = response.started if scheduled is None else scheduled
-                await self._send(payload)
+                await self._send(payload, self._done)
                 await self._done
         except TimeoutError:
             response.failure = Failure("timeout", f"not finished within {self._timeouts.total:g} s")
         except OSError as error:
-            response.failure = Failure("send", _reason(error))
+            self._keep_alive = False
+            if self._sock is not None:
+                self._on_readable()  # a server that refuses a request may answer before it closes
+            if not response.status:
+                response.failure = Failure("send", _reason(error))
         if response.failure or not self._keep_alive:
             self.close()
         return response
@@ -185,20 +189,24 @@ class Connection:
         self._loop.add_reader(sock.fileno(), self._on_readable)
         return time.monotonic_ns() - before
 
-    async def _send(self, payload: bytes) -> None:
-        assert self._sock is not None  # noqa: S101 - for the type checker: _open has run
+    async def _send(self, payload: bytes, done: asyncio.Future[None]) -> None:
+        """Send it all, or as much of it as the server takes before it answers."""
+        sock = self._sock
+        assert sock is not None  # noqa: S101 - for the type checker: _open has run
         data = memoryview(self._tls.encrypt(payload) if self._tls else payload)
-        while data:
+        while data and not done.done():
             try:
-                data = data[self._sock.send(data) :]
+                data = data[sock.send(data) :]
             except BlockingIOError:
                 writable = self._loop.create_future()
-                fileno = self._sock.fileno()
-                self._loop.add_writer(fileno, _resolve, writable)
+                self._loop.add_writer(sock.fileno(), _resolve, writable)
                 try:
-                    await writable
+                    await asyncio.wait({writable, done}, return_when=asyncio.FIRST_COMPLETED)
                 finally:
-                    self._loop.remove_writer(fileno)
+                    if self._sock is sock:  # else it is closed, and its number may be another's
+                        self._loop.remove_writer(sock.fileno())
+        if data:
+            self._keep_alive = False  # the server would take the rest for the next request
 
     def _on_readable(self) -> None:
         assert self._sock is not None  # noqa: S101 - the reader is removed before the socket is
@@ -293,6 +301,7 @@ class Connection:
         """Close the socket; the next request opens another."""
         if self._sock is not None:
             self._loop.remove_reader(self._sock.fileno())
+            self._loop.remove_writer(self._sock.fileno())
             self._sock.close()
         self._sock = self._tls = None
 

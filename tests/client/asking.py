@@ -1,0 +1,74 @@
+"""Ask a server through the measuring client, in this process."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING
+
+from pytest_llmbench.client.connection import Address, Connection
+from pytest_llmbench.client.decode import decode
+from pytest_llmbench.client.dialects import DIALECTS
+from pytest_llmbench.client.plan import LoadPlan, Timeouts
+from tests.client.fake_server import FakeServer, Peer, answer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from pytest_llmbench.client.connection import Response
+    from pytest_llmbench.client.trace import RequestTrace
+
+__all__ = ["QUICK", "ask", "plan", "responses", "trace_of"]
+
+CHAT = "openai-chat"
+QUICK = Timeouts(connect=5, total=5)
+"""So that a test that would hang fails."""
+
+
+def responses(
+    url: str,
+    *bodies: bytes,
+    timeouts: Timeouts = QUICK,
+    headers: Mapping[str, str] | None = None,
+    pause: float = 0.0,
+) -> list[Response]:
+    """Send requests one after the other on one connection, with a pause (s) between them."""
+
+    async def exchange() -> list[Response]:
+        connection = Connection(Address.resolve(url), headers or {}, timeouts)
+        answers = []
+        try:
+            for body in bodies or (b"{}",):
+                answers.append(await connection.request("/v1/chat/completions", body, None))
+                await asyncio.sleep(pause)
+        finally:
+            connection.close()
+        return answers
+
+    return asyncio.run(exchange())
+
+
+def ask(
+    script: Callable[[Peer], object] | list[bytes], *, dialect: str = CHAT, timeouts: Timeouts = QUICK
+) -> RequestTrace:
+    """Serve a script, or the same pieces always, to one request, and return its trace with its text."""
+    with FakeServer(answer(*script) if isinstance(script, list) else script) as server:
+        return trace_of(responses(server.url, timeouts=timeouts)[0], dialect=dialect)
+
+
+def trace_of(response: Response, *, dialect: str = CHAT) -> RequestTrace:
+    """Decode a response, its text included."""
+    return decode(response, DIALECTS[dialect], 0, keep_text=True)
+
+
+def plan(url: str, requests: int, **changes: object) -> LoadPlan:
+    """Make a plan of requests that know their number."""
+    whole: dict[str, object] = {
+        "base_url": url,
+        "dialect": CHAT,
+        "bodies": tuple(json.dumps({"n": number}).encode() for number in range(requests)),
+        "concurrency": 1,
+        "timeouts": QUICK,
+        **changes,
+    }
+    return LoadPlan(**whole)  # type: ignore[arg-type]
