@@ -10,7 +10,7 @@ from pytest_llmbench.spec.base import Spec
 
 __all__ = ["ArgValue", "Deployment", "ImageType", "RuntimeName"]
 
-RuntimeName = Literal["embedded", "external", "process", "docker"]
+RuntimeName = Literal["embedded", "external", "docker"]
 ImageType = Literal["prebuilt", "build"]
 ArgValue = bool | int | float | str
 

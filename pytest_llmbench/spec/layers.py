@@ -34,7 +34,6 @@ Layer = dict[str, Sourced]
 _STARTED = frozenset({"runtime", "skip", "args", "env"})
 APPLIES: Mapping[str, frozenset[str]] = {
     "embedded": _STARTED,
-    "process": _STARTED,
     "docker": _STARTED | {"version", "image", "image-type"},
     "external": frozenset({"runtime", "skip", "args", "version", "url", "served-model", "api-key-env"}),
 }
