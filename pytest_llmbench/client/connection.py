@@ -6,6 +6,8 @@ The hot path is `_on_readable`: read, stamp, frame, store. Nothing is decoded be
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 import socket
 import ssl
 import time
@@ -20,7 +22,7 @@ from pytest_llmbench.client.trace import Failure
 from pytest_llmbench.errors import MeasurementError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
     from pytest_llmbench.client.plan import Timeouts
@@ -31,6 +33,14 @@ __all__ = ["Address", "Connection", "Part", "Response"]
 # saves the second system call that would say so. `recvmsg` allocates this much every time: 256 KiB, which
 # malloc maps afresh, costs three times the CPU for each chunk.
 _READ_SIZE = 16 * 1024
+
+_PROBE_SECONDS = 2.0
+_RECORD_HEADER = 5  # of TLS: type, version, length
+
+# A server that closes an idle connection does so about when the request is sent, not long after (ns).
+_IDLE_RACE = 1_000_000_000
+
+_FIRST_FINAL_STATUS = 200
 
 _now = time.time_ns
 
@@ -46,6 +56,7 @@ class Address:
     family: int
     server_name: str | None
     """Name to verify the certificate against; None without TLS."""
+    tls: ssl.SSLContext | None = None
 
     @classmethod
     def resolve(cls, base_url: str) -> Address:
@@ -63,10 +74,26 @@ class Address:
         except OSError as error:
             message = f"{base_url}: cannot resolve {host!r}: {error.strerror or error}"
             raise MeasurementError(message) from error
-        family, _, _, _, sockaddr = found[0]
+        family, sockaddr = _answering([(entry[0], entry[4]) for entry in found])
         return cls(
-            url.netloc.rpartition("@")[2], url.path.rstrip("/"), sockaddr, family, host if secure else None
+            host=url.netloc.rpartition("@")[2],
+            prefix=url.path.rstrip("/"),
+            sockaddr=sockaddr,
+            family=family,
+            server_name=host if secure else None,
+            # Once, for it reads every certificate the system trusts.
+            tls=ssl.create_default_context() if secure else None,
         )
+
+
+def _answering(addresses: Sequence[tuple[int, Any]]) -> tuple[int, Any]:
+    """Return the first address that takes connections: localhost is often ::1 too, where nobody listens."""
+    for family, sockaddr in addresses if len(addresses) > 1 else ():
+        with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_STREAM) as sock:
+            sock.settimeout(_PROBE_SECONDS)
+            sock.connect(sockaddr)
+            return family, sockaddr
+    return addresses[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +101,9 @@ class Part:
     """Body bytes of one read.
 
     `at` is the read's stamp (ns), `since` the last moment before it when the socket was known to be empty:
-    the bytes arrived in between, the last of the read at `at`. `last` is true if nothing of the read follows
-    these bytes, so that their end is what the stamp belongs to.
+    the bytes arrived in between, the last of the read at `at`. `last` is true if nothing but the chunk's line
+    end follows these bytes in the read, and nothing was left to read, so that their end is what the stamp
+    belongs to.
     """
 
     at: int
@@ -126,12 +154,7 @@ class Connection:
         """
         reused = self._sock is not None
         response = await self._attempt(path, body, scheduled)
-        if (
-            reused
-            and response.failure
-            and not response.status
-            and response.failure.kind in {"send", "truncated"}
-        ):
+        if reused and _idle_race(response):
             response = await self._attempt(path, body, scheduled)
         return response
 
@@ -183,8 +206,8 @@ class Connection:
         request_stamps(sock)
         async with asyncio.timeout(self._timeouts.connect):
             await self._loop.sock_connect(sock, self._address.sockaddr)
-            if self._address.server_name is not None:
-                self._tls = _Tls(self._address.server_name)
+            if self._address.tls is not None:
+                self._tls = _Tls(self._address.tls, self._address.server_name)
                 await self._tls.handshake(self._loop, sock)
         self._loop.add_reader(sock.fileno(), self._on_readable)
         return time.monotonic_ns() - before
@@ -209,52 +232,64 @@ class Connection:
             self._keep_alive = False  # the server would take the rest for the next request
 
     def _on_readable(self) -> None:
-        assert self._sock is not None  # noqa: S101 - the reader is removed before the socket is
-        while True:
-            before = _now()
-            try:
-                data, ancillary, _, _ = self._sock.recvmsg(_READ_SIZE, ANCILLARY_SIZE)
-            except (BlockingIOError, InterruptedError):
-                return
-            except OSError as error:
-                self._fail(Failure("truncated", _reason(error)), _now())
-                return
-            stamp = kernel_stamp(ancillary)
-            at = stamp if stamp is not None else _now()
-            if not data:
-                self._on_end_of_file(at)
-                return
+        """Read once; if more is there, the loop calls again after the other connections had their turn."""
+        sock, done = self._sock, self._done
+        assert sock is not None  # noqa: S101 - the reader is removed before the socket is
+        lost: OSError | None = None
+        before = _now()
+        try:
+            data, ancillary, _, _ = sock.recvmsg(_READ_SIZE, ANCILLARY_SIZE)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError as error:
+            data, ancillary, lost = b"", [], error
+        if done is None or done.done():
+            self.close()  # nothing was asked: the end, or no answer to what will be
+            return
+        stamp = kernel_stamp(ancillary)
+        at = stamp if stamp is not None else _now()
+        if lost is not None:
+            self._fail(Failure("truncated", _reason(lost)), at)
+        elif not data:
+            self._on_end_of_file(at)
+        else:
             drained = len(data) < _READ_SIZE
-            self._take(data, at, kernel=stamp is not None)
+            self._take(data, at, drained=drained, kernel=stamp is not None)
             if drained:
                 # What comes later came after this read began to drain the socket; the clock was read
                 # before the call, so this is never later than the truth.
-                self._empty_at = max(before, self._empty_at)
-                return
+                self._empty_at = before
 
-    def _take(self, data: bytes, at: int, *, kernel: bool) -> None:
-        response, since = self._response, self._empty_at
-        if self._done is None or self._done.done():
-            self.close()  # nothing was asked: this is no answer to what will be
-            return
+    def _take(self, data: bytes, at: int, *, drained: bool, kernel: bool) -> None:
+        """Frame the bytes of one read; the stamp belongs to its last byte only if that drained the socket."""
+        response, failure = self._response, None
         try:
             if self._tls is not None:
-                data = self._tls.decrypt(data)
-                if not data:
-                    return
+                data, whole = self._tls.decrypt(data)
+                drained = drained and whole
             self._parser.feed_data(data)
-        except (httptools.HttpParserError, ssl.SSLError) as error:
-            self._fail(Failure("protocol", _reason(error)), at)
-            return
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade, ssl.SSLError) as error:
+            self._keep_alive = False
+            if not response.complete:  # else the answer was whole, and something strange followed it
+                failure = Failure("protocol", _reason(error))
         response.kernel = response.kernel and kernel
         if self._pending:
-            final = len(self._pending) - 1
-            whole = not response.complete
-            for index, body in enumerate(self._pending):
-                response.parts.append(Part(at, since, body, whole and index == final))
-            self._pending.clear()
-        if response.complete:
+            bodies, self._pending = self._pending, []
+            end = bodies.pop()
+            for body in bodies:
+                response.parts.append(Part(at, self._empty_at, body, last=False))
+            last = drained and data.endswith((end, end + b"\r\n"))
+            response.parts.append(Part(at, self._empty_at, end, last))
+        if failure is not None:
+            self._fail(failure, at)
+        elif response.complete:
             self._finish(at)
+
+    def on_message_begin(self) -> None:
+        """Hear from the parser that an answer begins: at most one does, after interim ones."""
+        if self._response.complete:
+            message = "a second answer to one request"
+            raise ValueError(message)
 
     def on_body(self, body: bytes) -> None:
         """Take body bytes from the parser."""
@@ -266,18 +301,18 @@ class Connection:
             self._response.stream = value.lower().startswith(b"text/event-stream")
 
     def on_headers_complete(self) -> None:
-        """Take the status from the parser."""
-        self._response.status = self._parser.get_status_code()
+        """Take the status from the parser, unless the answer is an interim one (100, 103)."""
+        status = self._parser.get_status_code()
+        if status >= _FIRST_FINAL_STATUS:
+            self._response.status = status
 
     def on_message_complete(self) -> None:
         """Hear from the parser that the body is whole."""
-        self._keep_alive = self._parser.should_keep_alive()
-        self._response.complete = True
+        if self._response.status:
+            self._keep_alive = self._parser.should_keep_alive()
+            self._response.complete = True
 
     def _on_end_of_file(self, at: int) -> None:
-        if self._done is None or self._done.done():
-            self.close()  # the server closed an idle connection
-            return
         self._keep_alive = False
         if self._response.status:
             # A body without a length ends with the connection; whether it is whole, its text will tell.
@@ -309,10 +344,10 @@ class Connection:
 class _Tls:
     """TLS over the same stamped reads, through memory buffers."""
 
-    def __init__(self, server_name: str) -> None:
+    def __init__(self, context: ssl.SSLContext, server_name: str | None) -> None:
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        context = ssl.create_default_context()
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_name)
+        self._record = b""
 
     async def handshake(self, loop: asyncio.AbstractEventLoop, sock: socket.socket) -> None:
         while True:
@@ -324,7 +359,7 @@ class _Tls:
                 if not data:
                     message = "the connection closed during the TLS handshake"
                     raise ConnectionResetError(message) from None
-                self._incoming.write(data)
+                self._receive(data)
             else:
                 await loop.sock_sendall(sock, self._outgoing.read())
                 return
@@ -333,15 +368,28 @@ class _Tls:
         self._tls.write(data)
         return self._outgoing.read()
 
-    def decrypt(self, data: bytes) -> bytes:
-        self._incoming.write(data)
-        plain = []
+    def decrypt(self, data: bytes) -> tuple[bytes, bool]:
+        """Return what the bytes complete, and whether that is all: no record is left in part."""
+        self._receive(data)
+        plain, whole = [], not self._record
         try:
             while piece := self._tls.read(_READ_SIZE):
                 plain.append(piece)
-        except (ssl.SSLWantReadError, ssl.SSLZeroReturnError):
+        except ssl.SSLWantReadError:
             pass
-        return b"".join(plain)
+        except ssl.SSLZeroReturnError:
+            whole = False
+        return b"".join(plain), whole
+
+    def _receive(self, data: bytes) -> None:
+        self._incoming.write(data)
+        rest = self._record + data
+        while len(rest) >= _RECORD_HEADER:
+            size = _RECORD_HEADER + int.from_bytes(rest[3:_RECORD_HEADER])
+            if len(rest) < size:
+                break
+            rest = rest[size:]
+        self._record = rest
 
 
 def _resolve(future: asyncio.Future[None]) -> None:
@@ -349,6 +397,15 @@ def _resolve(future: asyncio.Future[None]) -> None:
         future.set_result(None)
 
 
+def _idle_race(response: Response) -> bool:
+    """The connection was lost before anything was heard, and so soon that the request was never looked at."""
+    if response.failure is None or response.status or response.failure.kind not in {"send", "truncated"}:
+        return False
+    return response.ended is None or response.ended - (response.started or 0) < _IDLE_RACE
+
+
 def _reason(error: BaseException) -> str:
+    if isinstance(error, ConnectionError) and error.errno:
+        return os.strerror(error.errno)  # asyncio's own text repeats the address
     text = getattr(error, "strerror", None) or str(error)
     return text or type(error).__name__
