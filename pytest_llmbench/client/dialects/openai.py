@@ -18,9 +18,12 @@ __all__ = ["OpenAIChat", "OpenAICompletions"]
 
 class _OpenAI(ABC):
     def read(self, event: Event) -> Delta:
-        if event.data.strip() == b"[DONE]":
+        data = event.data.strip()
+        if not data:
+            return Delta()
+        if data == b"[DONE]":
             return Delta(done=True)
-        document = json.loads(event.data)
+        document = json.loads(data)
         error = error_message(document)
         if error is not None or event.name == b"error":
             return Delta(error=error or event.data.decode(errors="replace")[:500])
@@ -33,7 +36,7 @@ class _OpenAI(ABC):
             output=bool(text),
             answer=answer,
             text=text,
-            finish=choices[0].get("finish_reason"),
+            finish=choices[0].get("finish_reason") or None,
             usage=usage,
             model=document.get("model"),
         )
@@ -98,8 +101,16 @@ def _usage(usage: dict[str, Any] | None) -> Usage | None:
     prompt_details = usage.get("prompt_tokens_details") or {}
     output_details = usage.get("completion_tokens_details") or {}
     return Usage(
-        usage.get("prompt_tokens"),
-        usage.get("completion_tokens"),
-        prompt_details.get("cached_tokens"),
-        output_details.get("reasoning_tokens"),
+        _count(usage, "prompt_tokens"),
+        _count(usage, "completion_tokens"),
+        _count(prompt_details, "cached_tokens"),
+        _count(output_details, "reasoning_tokens"),
     )
+
+
+def _count(counts: dict[str, Any], name: str) -> int | None:
+    value = counts.get(name)
+    if value is not None and (not isinstance(value, int) or value < 0):
+        message = f"{name} is {value!r}"
+        raise ValueError(message)
+    return value
