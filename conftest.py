@@ -13,6 +13,6 @@ TESTS = Path(__file__).parent / "tests"
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Leave the project's own tests alone in `pytest -m bench`: they need packages that benchmarks do not."""
-    if config.option.markexpr == "bench" and collection_path == TESTS:
+    if config.option.markexpr == "bench" and collection_path.is_relative_to(TESTS):
         return True
     return None

@@ -10,7 +10,7 @@ import pytest
 from pytest_llmbench.errors import UsageError, nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from pytest_llmbench.settings import Settings
     from pytest_llmbench.spec.deployment import Deployment
@@ -130,16 +130,22 @@ class Axis:
             streams = (asked,) if isinstance(asked, int) else tuple(asked)
             metafunc.parametrize("concurrency", streams, ids=[f"c{count:03d}" for count in streams])
 
-    def sort(self, items: list[pytest.Item]) -> None:
+    def sort(self, items: list[pytest.Item], unavailable: Callable[[Place], str | None]) -> None:
         """Put tests of one place together, so that each replicate starts its server once.
 
         Stable, and in the order of the configuration. pytest before 9.2 groups session-scoped parameters by
-        their index in each function's own list, which need not be the same place.
+        their index in each function's own list, which need not be the same place. What is `unavailable` here
+        comes last, file by file: pytest prints a line whenever the file changes.
         """
-        items.sort(key=lambda item: self._position(place_of(item)))
+        files = {path: number for number, path in enumerate(dict.fromkeys(item.path for item in items))}
 
-    def _position(self, place: Place | None) -> int:
-        return -1 if place is None else self._order[place]
+        def position(item: pytest.Item) -> tuple[int, int]:
+            place = place_of(item)
+            if place is None:
+                return -1, 0
+            return (len(self._order), files[item.path]) if unavailable(place) else (self._order[place], 0)
+
+        items.sort(key=position)
 
     def scope(self, nodeid: str) -> str:
         """Return the deployment a node id belongs to, or its file: what must stay on one worker."""

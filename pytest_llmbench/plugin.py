@@ -67,9 +67,10 @@ class Active:
         self.session.axis.generate(metafunc)
 
     @pytest.hookimpl(trylast=True)
-    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Start each server once."""
-        self.session.axis.sort(items)
+    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+        """Start each server once; `--collect-only` does not even look at the machine."""
+        probe = (lambda _place: None) if config.option.collectonly else self.session.unavailable
+        self.session.axis.sort(items, probe)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:

@@ -68,7 +68,7 @@ if TYPE_CHECKING:
             "defaults: {backends: {vllm: {runtime: dokcer}}}\n",
             (
                 "a.yaml:1: defaults.backends.vllm.runtime: "
-                "must be 'embedded', 'external', 'process' or 'docker'; did you mean 'docker'?"
+                "must be 'embedded', 'external' or 'docker'; did you mean 'docker'?"
             ),
         ),
         (
