@@ -58,7 +58,7 @@ def show_configuration(config: pytest.Config, settings: Settings) -> int:
     """
     with _usage_errors():
         plan, _ = read_plan(settings, config.rootpath)
-    print(show(plan))  # noqa: T201 - what was asked for
+    print(show(plan), settings.describe(), sep="\n\n")  # noqa: T201 - what was asked for
     return int(pytest.ExitCode.OK)
 
 

@@ -141,7 +141,8 @@ def add_options(parser: pytest.Parser) -> None:
         "llmbench", "LLM-serving benchmarks (pytest -m bench; see also `pytest --markers`)"
     )
     for option in OPTIONS:
-        arguments: dict[str, Any] = {"dest": option.ini, "default": None, "help": option.help}
+        usual = "" if option.default is None else f" (default: {option.default})"
+        arguments: dict[str, Any] = {"dest": option.ini, "default": None, "help": option.help + usual}
         if option.kind == "flag":
             arguments |= {"action": "store_true"}
         else:
@@ -191,6 +192,16 @@ class Settings:
         for option in OPTIONS:
             self.get(option.name)
 
+    def describe(self) -> str:
+        """Write out every option that has a value, and its origin, a line each."""
+        found = [(option.name, *self.resolve(option.name)) for option in OPTIONS]
+        rows = [(name, _shown(value), origin) for name, value, origin in found if value is not None]
+        widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
+        lines = [
+            f"  {name:{widths[0]}}  {value:{widths[1]}}  {origin}".rstrip() for name, value, origin in rows
+        ]
+        return "\n".join(["options", *lines])
+
     def get(self, name: str, marker: Mapping[str, Any] | None = None) -> Any:  # noqa: ANN401
         """Return the value that holds, parsed; None if nobody gave one and there is no default."""
         return self.resolve(name, marker)[0]
@@ -236,6 +247,10 @@ def _parse(option: Option, value: Any, origin: str) -> Any:  # noqa: ANN401 - an
             values = value.split(",") if isinstance(value, str) else value
             values = values if isinstance(values, (list, tuple)) else [values]
             return tuple(dict.fromkeys(_number(option, item, origin, int) for item in values))
+
+
+def _shown(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def _number(option: Option, value: Any, origin: str, kind: type[int | float]) -> float:  # noqa: ANN401
