@@ -246,11 +246,15 @@ class Session:
         return self._servers_folder().parent.name
 
     def settle(self, item: pytest.Item) -> list[Judged]:
-        """Judge what the running test measured; return what it fails with."""
+        """Judge what the running test measured, tell JUnit, and return what it fails with."""
         place, test = place_of(item), item.nodeid
         if place is not None:
             test = test.replace(f"{place.deployment.id}.r{place.replicate:02d}", place.deployment.id)
         self.results = [self.judge.judge(result, test, self.environment) for result in self.results]
+        for result in self.results:
+            prefix = f"{result.workload.id}.c{result.load.concurrency:03d}." if len(self.results) > 1 else ""
+            # Of the item, not of a report: JUnit takes them from the last phase's.
+            item.user_properties += [(prefix + name, value) for name, value in junit.properties(result)]
         return [failure for result in self.results if (failure := self.judge.failure(result))]
 
     def attach(self, item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:
@@ -266,9 +270,6 @@ class Session:
         self.starts = 0
         if report.when == "call":
             data["results"] = [result.model_dump(mode="json") for result in self.results]
-            for result in self.results:
-                prefix = f"{result.workload.id}." if len(self.results) > 1 else ""
-                report.user_properties += [(prefix + name, value) for name, value in junit.properties(result)]
             self.results = []
         setattr(report, REPORT_ATTRIBUTE, data)
 
