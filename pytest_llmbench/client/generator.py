@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import pickle
+import signal
 import subprocess
 import sys
 import tempfile
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = ["LoadGenerator"]
+
+_DYING_SECONDS = 1.0
 
 
 class LoadGenerator:
@@ -39,23 +42,38 @@ class LoadGenerator:
     def _run(self, plan: LoadPlan, on_progress: Callable[[Progress], None]) -> LoadOutcome:
         process = self._process = self._process or self._start()
         assert process.stdin is not None  # noqa: S101 - Popen was given pipes
-        assert process.stdout is not None  # noqa: S101
         try:
             pickle.dump(plan, process.stdin, protocol=pickle.HIGHEST_PROTOCOL)
             process.stdin.flush()
-            while isinstance(answer := pickle.load(process.stdout), Progress):  # noqa: S301 - our own child
-                on_progress(answer)
-        except (EOFError, BrokenPipeError, pickle.UnpicklingError) as error:
-            message = f"the load generator died with status {process.wait()}{self._last_words()}"
-            raise MeasurementError(message) from error
+        except BrokenPipeError as error:
+            raise self._lost(process, error) from error
+        while isinstance(answer := self._hear(process), Progress):
+            on_progress(answer)
         if isinstance(answer, LoadOutcome):
             return answer
         raise MeasurementError(str(answer))
 
+    def _hear(self, process: subprocess.Popen[bytes]) -> object:
+        assert process.stdout is not None  # noqa: S101 - Popen was given pipes
+        try:
+            return pickle.load(process.stdout)  # noqa: S301 - our own child
+        except Exception as error:  # what is no pickle can raise anything
+            raise self._lost(process, error) from error
+
+    def _lost(self, process: subprocess.Popen[bytes], error: Exception) -> MeasurementError:
+        try:
+            status = process.wait(_DYING_SECONDS)
+        except subprocess.TimeoutExpired:
+            how = f"said what is no answer: {error}"
+        else:
+            how = f"was killed by {_signal_name(-status)}" if status < 0 else f"died with status {status}"
+        return MeasurementError(f"the load generator {how}{self._last_words()}")
+
     def _start(self) -> subprocess.Popen[bytes]:
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
         return subprocess.Popen(
-            [sys.executable, "-m", "pytest_llmbench.client.worker"],
+            # -P: a random.py in the user's directory is not the one the client means.
+            [sys.executable, "-P", "-m", "pytest_llmbench.client.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
@@ -78,3 +96,10 @@ class LoadGenerator:
                     pipe.close()
         process.wait()
         self._errors.close()
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # real-time signals have no names
+        return f"signal {number}"

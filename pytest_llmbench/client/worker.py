@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import os
 import pickle
+import resource
 import signal
 import sys
 import traceback
@@ -32,8 +33,11 @@ def serve(plans: BinaryIO, answers: BinaryIO) -> None:
     """Answer plans until there are no more."""
 
     def answer(message: object) -> None:
-        pickle.dump(message, answers, protocol=pickle.HIGHEST_PROTOCOL)
-        answers.flush()
+        try:
+            pickle.dump(message, answers, protocol=pickle.HIGHEST_PROTOCOL)
+            answers.flush()
+        except BrokenPipeError:
+            raise SystemExit(1) from None  # the parent is gone: end the load with it, not after the plan
 
     while True:
         try:
@@ -61,8 +65,11 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    with contextlib.suppress(BrokenPipeError):
-        serve(sys.stdin.buffer, answers)
+    # The usual soft limit of 1,024 descriptors is less than that many streams need.
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):  # macOS says "unlimited" and means less
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    serve(sys.stdin.buffer, answers)
 
 
 if __name__ == "__main__":
