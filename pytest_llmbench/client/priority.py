@@ -24,9 +24,12 @@ def real_time() -> Iterator[bool]:
         yield False
         return
     policy, parameters = os.sched_getscheduler(0), os.sched_getparam(0)
-    wanted = os.SCHED_FIFO | getattr(os, "SCHED_RESET_ON_FORK", 0)
+    # Set on the way back too: only root may clear it, and its refusal would leave the priority as it is.
+    reset_on_fork = getattr(os, "SCHED_RESET_ON_FORK", 0)
     try:
-        os.sched_setscheduler(0, wanted, os.sched_param(os.sched_get_priority_min(os.SCHED_FIFO)))
+        os.sched_setscheduler(
+            0, os.SCHED_FIFO | reset_on_fork, os.sched_param(os.sched_get_priority_min(os.SCHED_FIFO))
+        )
     except OSError:
         yield False
         return
@@ -34,4 +37,4 @@ def real_time() -> Iterator[bool]:
         yield True
     finally:
         with contextlib.suppress(OSError):
-            os.sched_setscheduler(0, policy, parameters)
+            os.sched_setscheduler(0, policy | reset_on_fork, parameters)
