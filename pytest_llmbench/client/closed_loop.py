@@ -27,8 +27,8 @@ async def run(plan: LoadPlan, on_progress: Callable[[Progress], None]) -> LoadOu
 
     Nothing is decoded, and no garbage is collected, between the window's bounds.
     """
-    primed = prime()
     loop = _ClosedLoop(plan)
+    primed = prime()
     reporter = asyncio.create_task(loop.report(on_progress))
     gc.collect()
     gc.freeze()
@@ -76,7 +76,7 @@ class _ClosedLoop:
             self._finished += 1
             self._failed += response.failure is not None or response.status >= 400  # noqa: PLR2004
             # The next request was due the moment this one ended; a new connection delays that moment.
-            previous = response.ended if response.failure is None else None
+            previous = response.ended if stream.is_open else None
 
     async def report(self, on_progress: Callable[[Progress], None]) -> None:
         """Tell how far it is, again and again, until cancelled."""

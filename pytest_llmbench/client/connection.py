@@ -146,6 +146,11 @@ class Connection:
         self._pending: list[bytes] = []
         self._empty_at = 0
 
+    @property
+    def is_open(self) -> bool:
+        """The next request needs no new connection, as far as anybody knows."""
+        return self._sock is not None
+
     async def request(self, path: str, body: bytes, scheduled: int | None) -> Response:
         """POST `body` and collect the answer; never raises for what the server or the network did.
 
