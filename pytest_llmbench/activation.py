@@ -8,16 +8,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_llmbench.errors import LLMBenchError
 from pytest_llmbench.fixtures import SESSION
-from pytest_llmbench.plugin import Active, ActiveUnderXdist
+from pytest_llmbench.outcomes import usage_errors
 from pytest_llmbench.progress import ProgressLine
 from pytest_llmbench.reporting import Reporting, SessionJunit
 from pytest_llmbench.session import Session, read_plan
 from pytest_llmbench.spec.show import show
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from contextlib import AbstractContextManager
 
     from pytest_llmbench.settings import Settings
@@ -25,15 +24,15 @@ if TYPE_CHECKING:
 __all__ = ["activate", "show_configuration"]
 
 
-def activate(config: pytest.Config, settings: Settings) -> None:
-    """Read the configuration and register the hooks that work with it.
+def activate(config: pytest.Config, settings: Settings) -> tuple[Session, Reporting | None]:
+    """Read the configuration and make what the hooks work with; there is no reporting on xdist's workers.
 
     Raises:
         pytest.UsageError: the configuration or an option is wrong.
     """
     worker_input = getattr(config, "workerinput", None)
     servers = Path(worker_input["llmbench_servers"]) if worker_input else None
-    with _usage_errors():
+    with usage_errors():
         session = Session(
             settings,
             config.rootpath,
@@ -42,12 +41,10 @@ def activate(config: pytest.Config, settings: Settings) -> None:
         )
     reporting = Reporting(session, config.rootpath)
     config.stash[SESSION] = session
-    plugins = config.pluginmanager
-    plugins.register(Active(session, None if servers else reporting), "llmbench-active")
-    if servers is None:
-        plugins.register(SessionJunit(reporting), "llmbench-junit")
-        if plugins.has_plugin("xdist"):
-            plugins.register(ActiveUnderXdist(session, reporting), "llmbench-xdist")
+    if servers is not None:
+        return session, None
+    config.pluginmanager.register(SessionJunit(reporting), "llmbench-junit")
+    return session, reporting
 
 
 def show_configuration(config: pytest.Config, settings: Settings) -> int:
@@ -56,7 +53,7 @@ def show_configuration(config: pytest.Config, settings: Settings) -> int:
     Raises:
         pytest.UsageError: the configuration or an option is wrong.
     """
-    with _usage_errors():
+    with usage_errors():
         plan, _ = read_plan(settings, config.rootpath)
     print(show(plan), settings.describe(), sep="\n\n")  # noqa: T201 - what was asked for
     return int(pytest.ExitCode.OK)
@@ -70,12 +67,3 @@ def _uncaptured(config: pytest.Config) -> Callable[[], AbstractContextManager[No
         return capture.global_and_fixture_disabled() if capture else contextlib.nullcontext()
 
     return uncaptured
-
-
-@contextlib.contextmanager
-def _usage_errors() -> Iterator[None]:
-    """Everything that can be wrong before a test runs is something the user can mend: exit code 4."""
-    try:
-        yield
-    except LLMBenchError as error:
-        raise pytest.UsageError(str(error)) from error

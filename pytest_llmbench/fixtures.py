@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
-from pytest_llmbench.errors import LLMBenchError, StatisticsError, Unavailable
+from pytest_llmbench.outcomes import plainly
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     from pytest_llmbench.session import Session
     from pytest_llmbench.spec.workload import Workload
 
-__all__ = ["SESSION", "Bench", "bench", "llm_server", "plainly"]
+__all__ = ["SESSION", "Bench", "bench", "llm_server"]
 
 SESSION: pytest.StashKey[Session] = pytest.StashKey()
 
@@ -39,23 +38,6 @@ class Bench(Protocol):
         after `warmup` unmeasured ones (by default one a stream). `--bench-requests` and `--bench-warmup`
         override these arguments, and the `bench` marker overrides the options.
         """
-
-
-@contextlib.contextmanager
-def plainly() -> Iterator[None]:
-    """Turn our own errors into outcomes without a traceback: their messages say all there is to say.
-
-    A statistic that the author asked for in vain keeps its traceback: it points at the line.
-    """
-    __tracebackhide__ = True
-    try:
-        yield
-    except StatisticsError:
-        raise
-    except Unavailable as reason:
-        pytest.skip(str(reason))
-    except LLMBenchError as error:
-        pytest.fail(str(error), pytrace=False)
 
 
 @pytest.fixture(scope="session")

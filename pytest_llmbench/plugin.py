@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_llmbench import collection
-from pytest_llmbench.fixtures import SESSION, bench, llm_server, plainly
+from pytest_llmbench.fixtures import SESSION, bench, llm_server
+from pytest_llmbench.outcomes import plainly, usage_errors
 from pytest_llmbench.settings import Settings, add_options
 
 if TYPE_CHECKING:
@@ -36,15 +37,19 @@ def pytest_configure(config: pytest.Config) -> None:
     if settings.asked:
         from pytest_llmbench.activation import activate  # noqa: PLC0415 - heavy
 
-        activate(config, settings)
+        session, reporting = activate(config, settings)
+        config.pluginmanager.register(Active(session, reporting), "llmbench-active")
+        if reporting is not None and config.pluginmanager.has_plugin("xdist"):
+            config.pluginmanager.register(ActiveUnderXdist(session, reporting), "llmbench-xdist")
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> int | None:
     """Answer `--bench-show-config` instead of running tests."""
     settings = Settings(config)
-    if not settings.get("show-config"):
-        return None
+    with usage_errors():
+        if not settings.get("show-config"):
+            return None
     from pytest_llmbench.activation import show_configuration  # noqa: PLC0415 - heavy
 
     return show_configuration(config, settings)

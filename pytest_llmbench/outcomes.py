@@ -1,0 +1,41 @@
+"""Our errors as pytest's outcomes: their messages say all there is to say, so none needs a traceback."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_llmbench.errors import LLMBenchError, StatisticsError, Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["plainly", "usage_errors"]
+
+
+@contextlib.contextmanager
+def plainly() -> Iterator[None]:
+    """Skip or fail the running test.
+
+    A statistic that the author asked for in vain keeps its traceback: it points at the line.
+    """
+    __tracebackhide__ = True
+    try:
+        yield
+    except StatisticsError:
+        raise
+    except Unavailable as reason:
+        pytest.skip(str(reason))
+    except LLMBenchError as error:
+        pytest.fail(str(error), pytrace=False)
+
+
+@contextlib.contextmanager
+def usage_errors() -> Iterator[None]:
+    """End pytest with exit code 4: what is wrong before a test runs is something the user can mend."""
+    try:
+        yield
+    except LLMBenchError as error:
+        raise pytest.UsageError(str(error)) from error
