@@ -19,6 +19,7 @@ from pytest_llmbench.reports.folder import SessionFolder, write_document
 from pytest_llmbench.reports.results_log import ResultsLog
 from pytest_llmbench.reports.terminal import render_summary
 from pytest_llmbench.session import REPORT_ATTRIBUTE
+from pytest_llmbench.spec.plan import redacted_argument
 
 if TYPE_CHECKING:
     import pytest
@@ -134,7 +135,7 @@ class Reporting:
             id=self.folder.id,
             started_at=self._started_at,
             ended_at=_now(),
-            command=shlex.join(["pytest", *sys.argv[1:]]),
+            command=shlex.join(["pytest", *(redacted_argument(text) for text in sys.argv[1:])]),
             complete=complete,
             server_starts=self._starts,
         )

@@ -193,8 +193,15 @@ class Settings:
             self.get(option.name)
 
     def describe(self) -> str:
-        """Write out every option that has a value, and its origin, a line each."""
-        found = [(option.name, *self.resolve(option.name)) for option in OPTIONS]
+        """Write out every option that has a value, and its origin, a line each.
+
+        Left out are engine arguments and variables: those are told with the deployments, secrets hidden.
+        """
+        found = [
+            (option.name, *self.resolve(option.name))
+            for option in OPTIONS
+            if option.name not in {"arg", "env"}
+        ]
         rows = [(name, _shown(value), origin) for name, value, origin in found if value is not None]
         widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
         lines = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -10,11 +11,14 @@ if TYPE_CHECKING:
 
     from pytest_llmbench.spec.deployment import ArgValue, Deployment, RuntimeName
 
-__all__ = ["BUILT_IN", "REDACTED", "Engine", "Plan", "Selection", "Sourced", "is_secret"]
+__all__ = ["BUILT_IN", "REDACTED", "Engine", "Plan", "Selection", "Sourced", "is_secret", "redacted_argument"]
 
 BUILT_IN = "built in"
 REDACTED = "***"
 
+_USER_OF_URL = re.compile(r"(://)[^/@\s]+@")
+# NAME=VALUE by itself or after `--bench-env=`; an engine argument may have its backend in front.
+_ASSIGNMENT = re.compile(r"(?:^|=)(?:\w+\.)?([A-Za-z][\w-]*)=(.*)$", re.DOTALL)
 _SECRET_WORDS = ("KEY", "TOKEN", "SECRET", "PASSWORD", "PASSWD", "CREDENTIAL")
 
 
@@ -86,6 +90,13 @@ class Plan:
                 },
             }
         )
+
+
+def redacted_argument(text: str) -> str:
+    """`text` of a command line with the values of secrets, and the password of a URL, replaced."""
+    text = _USER_OF_URL.sub(rf"\1{REDACTED}@", text)
+    found = _ASSIGNMENT.search(text)
+    return f"{text[: found.start(2)]}{REDACTED}" if found and is_secret(found[1]) else text
 
 
 def is_secret(name: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_llmbench.spec.deployment import Deployment
-from pytest_llmbench.spec.plan import Plan, is_secret
+from pytest_llmbench.spec.plan import Plan, is_secret, redacted_argument
 
 
 @pytest.mark.parametrize(
@@ -44,3 +44,21 @@ def test_redacted() -> None:
     assert redacted.env == (("HF_TOKEN", "***"), ("HOME", "/"))
     assert redacted.source == "***"
     assert Plan((deployment,)).redacted(deployment) == deployment
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("HF_TOKEN=abc", "HF_TOKEN=***"),
+        ("--bench-env=HF_TOKEN=a=b", "--bench-env=HF_TOKEN=***"),
+        ("--bench-arg=llama.api-key=abc", "--bench-arg=llama.api-key=***"),
+        ("box=https://me:pw@host:1/v1", "box=https://***@host:1/v1"),
+        ("--bench-api-key-env=MY_KEY", "--bench-api-key-env=MY_KEY"),
+        ("--bench-arg=vllm.max-num-batched-tokens=1", "--bench-arg=vllm.max-num-batched-tokens=1"),
+        ("CUDA_VISIBLE_DEVICES=0,1", "CUDA_VISIBLE_DEVICES=0,1"),
+        ("-k", "-k"),
+    ],
+)
+def test_redacted_argument(text: str, shown: str) -> None:
+    """Values of secrets are replaced, their names and everything else stay."""
+    assert redacted_argument(text) == shown
