@@ -32,9 +32,8 @@ class Judge:
     """
 
     def __init__(self, settings: Settings, results: Path) -> None:
-        self._limits = tuple(
-            limit for text in settings.get("compare-fail") or () for limit in parse_limits(text)
-        )
+        wanted = settings.get("compare-fail")
+        self._limits = parse_limits(",".join(wanted)) if wanted else DEFAULT_LIMITS
         self._allow_mismatch = bool(settings.get("allow-mismatch"))
         self._replicates: int = settings.get("replicates")
         self._earlier: defaultdict[tuple[str, str], list[ResultRecord]] = defaultdict(list)
@@ -61,8 +60,9 @@ class Judge:
         if last.replicate < self._replicates:
             message = f"judged with the last of {self._replicates} replicates"
             return VerdictRecord(verdict="none", baseline=self.baseline.name, message=message)
-        limits = self._limits or DEFAULT_LIMITS
-        return judge_cell(results, self.baseline, environment, limits, allow_mismatch=self._allow_mismatch)
+        return judge_cell(
+            results, self.baseline, environment, self._limits, allow_mismatch=self._allow_mismatch
+        )
 
     @staticmethod
     def failure(result: ResultRecord) -> Judged | None:

@@ -6,6 +6,7 @@ Highest first: marker argument, command line, environment (`LLMBENCH_REQUESTS`),
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pytest_llmbench.errors import UsageError, nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import pytest
 
@@ -133,6 +134,17 @@ OPTIONS = (
 
 _BY_NAME = {option.name: option for option in OPTIONS}
 _ASKS = re.compile(r"\b(bench|eval)\b")
+_NEGATED = re.compile(r"\bnot\s+(\w+|\([^()]*\))")
+_WORDS = {
+    "1": True,
+    "true": True,
+    "yes": True,
+    "on": True,
+    "0": False,
+    "false": False,
+    "no": False,
+    "off": False,
+}
 
 
 def add_options(parser: pytest.Parser) -> None:
@@ -169,7 +181,8 @@ class Settings:
         known = vars(self._config.option)
         if any(known.get(option.ini) is not None for option in OPTIONS):
             return True
-        return bool(_ASKS.search(known.get("markexpr") or ""))
+        # `-m "not bench"` in a project's `addopts` is the opposite of asking.
+        return bool(_ASKS.search(_NEGATED.sub("", known.get("markexpr") or "")))
 
     def add_file_options(self, options: Mapping[str, tuple[Any, str]]) -> None:
         """Take the `options:` of configuration files: name → (value, origin).
@@ -229,7 +242,7 @@ class Settings:
         return [
             (marker.get(option.name.replace("-", "_")), "the bench marker"),
             (getattr(self._config.option, option.ini, None), option.flag),
-            (self._environ.get(option.environment), option.environment),
+            (self._environ.get(option.environment) or None, option.environment),
             (self._config.getini(option.ini), f"{option.ini} in {self._config.inipath}"),
             self._files.get(option.name, (None, "")),
         ]
@@ -238,34 +251,56 @@ class Settings:
 def _parse(option: Option, value: Any, origin: str) -> Any:  # noqa: ANN401 - an option's own type
     match option.kind:
         case "flag":
-            return str(value).lower() in {"1", "true", "yes", "on"}
+            return _yes_or_no(value, origin)
         case "text":
-            return str(value)
+            # `--bench-json=$UNSET` must not pass for no option at all; a constant is for the bare option.
+            return _given(str(value), option, origin) if option.const is None else str(value)
         case "list":
-            values = [value] if isinstance(value, str) else [str(item) for item in value]
+            values = [str(item) for item in _several(value)]
             if option.commas:
-                values = [part for item in values for part in item.split(",") if part]
+                values = [part.strip() for item in values for part in item.split(",") if part.strip()]
+            _given("".join(values), option, origin)
             return tuple(values)
         case "int":
             return _number(option, value, origin, int)
         case "seconds":
             return _number(option, value, origin, float)
         case "ints":
-            values = value.split(",") if isinstance(value, str) else value
-            values = values if isinstance(values, (list, tuple)) else [values]
-            return tuple(dict.fromkeys(_number(option, item, origin, int) for item in values))
+            items = value.split(",") if isinstance(value, str) else _several(value)
+            return tuple(dict.fromkeys(_number(option, item, origin, int) for item in items))
 
 
 def _shown(value: object) -> str:
     return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
+def _several(value: object) -> Sequence[object]:
+    return value if isinstance(value, (list, tuple)) else [value]
+
+
+def _given(text: str, option: Option, origin: str) -> str:
+    if not text:
+        message = f"{origin}: expected {option.metavar}, not nothing"
+        raise UsageError(message)
+    return text
+
+
+def _yes_or_no(value: object, origin: str) -> bool:
+    word = str(value).lower()
+    if word not in _WORDS:
+        message = f"{origin}: expected yes or no, not {str(value)!r}"
+        raise UsageError(message)
+    return _WORDS[word]
+
+
 def _number(option: Option, value: Any, origin: str, kind: type[int | float]) -> float:  # noqa: ANN401
     try:
         number = kind(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         number = None
-    if number is None or number < option.least:
+    # int() would make 2 of 2.7 and 1 of True.
+    changed = isinstance(value, bool) or (isinstance(value, float) and number != value)
+    if number is None or changed or not option.least <= number < math.inf:
         what = "a whole number" if kind is int else "a number"
         message = f"{origin}: expected {what} of at least {option.least}, not {str(value)!r}"
         raise UsageError(message)
