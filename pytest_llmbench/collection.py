@@ -27,7 +27,9 @@ MARKERS = (
     "eval: a quality evaluation of a model, run with `-m eval`.",
 )
 
+MARKER_ARGUMENTS = ("workloads", "concurrency", "requests", "warmup", "runs", "timeout")
 AXIS_FIXTURE = "llm_server"
+_FIXTURES = "pytest_llmbench.fixtures"
 DEFAULT_WORKLOADS = ("short",)
 DEFAULT_CONCURRENCY = (1,)
 
@@ -40,18 +42,39 @@ class Place:
     replicate: int
 
 
-def bench_marker(node: pytest.Item | pytest.Function) -> dict[str, Any]:
-    """Return the arguments of a test's `bench` markers; the nearest one wins."""
+def bench_marker(node: pytest.Item) -> dict[str, Any]:
+    """Return the arguments of a test's `bench` markers; the nearest one wins.
+
+    Raises:
+        UsageError: there is no argument of that name.
+    """
     arguments: dict[str, Any] = {}
     for marker in node.iter_markers("bench"):
         arguments = dict(marker.kwargs) | arguments
+        for name in (*marker.args, *marker.kwargs):
+            if name not in MARKER_ARGUMENTS:
+                hint = nearest(str(name), MARKER_ARGUMENTS)
+                message = f"{node.nodeid}: the bench marker has no argument {name!r}: {hint}"
+                raise UsageError(message)
     return arguments
+
+
+def _is_ours(node: pytest.Item) -> bool:
+    """Whether a test's `llm_server` is, or is made from, our fixture: other projects may have one, too."""
+    info = getattr(node, "_fixtureinfo", None)
+    definitions = info.name2fixturedefs.get(AXIS_FIXTURE, ()) if info else ()
+    for definition in reversed(definitions):
+        if definition.func.__module__ == _FIXTURES:
+            return True
+        if AXIS_FIXTURE not in definition.argnames:
+            return False
+    return False
 
 
 def not_asked(items: Iterable[pytest.Item]) -> None:
     """Skip tests that need a server when nobody asked for benchmarks."""
     for item in items:
-        if AXIS_FIXTURE in getattr(item, "fixturenames", ()):
+        if _is_ours(item):
             item.add_marker(pytest.mark.skip(reason="benchmarks run when asked for: pytest -m bench"))
 
 
@@ -109,25 +132,24 @@ class Axis:
         )
 
     def generate(self, metafunc: pytest.Metafunc) -> None:
-        """Parametrize one test function: the axis for the session, the rest for the function."""
-        if AXIS_FIXTURE not in metafunc.fixturenames:
+        """Parametrize one test function: the axis for the session, the rest for the function.
+
+        Raises:
+            UsageError: the test's marker asks for what does not exist.
+        """
+        if not _is_ours(metafunc.definition):
             return
         marker = bench_marker(metafunc.definition)
         metafunc.parametrize(AXIS_FIXTURE, self._places, ids=self._ids, indirect=True, scope="session")
-        taken = {
-            name.strip()
-            for mark in metafunc.definition.iter_markers("parametrize")
-            for name in (mark.args[0].split(",") if isinstance(mark.args[0], str) else mark.args[0])
-        }
-        if "workload" in metafunc.fixturenames and "workload" not in taken:
+        if _is_open(metafunc, "workload"):
             chosen = self._asked_workloads or [
-                self.workload(name) for name in marker.get("workloads", DEFAULT_WORKLOADS)
+                self.workload(name) for name in _several(marker.get("workloads", DEFAULT_WORKLOADS))
             ]
             chosen = list({workload.id: workload for workload in chosen}.values())
             metafunc.parametrize("workload", chosen, ids=[workload.id for workload in chosen])
-        if "concurrency" in metafunc.fixturenames and "concurrency" not in taken:
+        if _is_open(metafunc, "concurrency"):
             asked = self._settings.get("concurrency") or marker.get("concurrency", DEFAULT_CONCURRENCY)
-            streams = (asked,) if isinstance(asked, int) else tuple(asked)
+            streams = tuple(dict.fromkeys(_several(asked)))
             metafunc.parametrize("concurrency", streams, ids=[f"c{count:03d}" for count in streams])
 
     def sort(self, items: list[pytest.Item], unavailable: Callable[[Place], str | None]) -> None:
@@ -149,10 +171,27 @@ class Axis:
 
     def scope(self, nodeid: str) -> str:
         """Return the deployment a node id belongs to, or its file: what must stay on one worker."""
-        _, _, parameters = nodeid.partition("[")
-        matching = (name for name in self._ids if parameters.startswith(name))
+        # Not always first among the parameters: a conftest's are made before ours.
+        parameters = f"-{nodeid.partition('::')[2].partition('[')[2].removesuffix(']')}-"
+        matching = (name for name in self._ids if f"-{name}-" in parameters)
         found = max(matching, key=len, default=None)
         return nodeid.partition("::")[0] if found is None else self._deployment_of[found]
+
+
+def _several(value: Any) -> Sequence[Any]:  # noqa: ANN401 - what an author wrote: one, or several
+    return value if isinstance(value, (list, tuple)) else (value,)
+
+
+def _is_open(metafunc: pytest.Metafunc, name: str) -> bool:
+    """Whether a test takes this argument and leaves it to us: its author gives it by no mark and no fixture."""
+    if name not in metafunc.fixturenames or name in metafunc.definition._fixtureinfo.name2fixturedefs:  # noqa: SLF001
+        return False
+    given = [
+        mark.args[0] if mark.args else mark.kwargs["argnames"]
+        for mark in metafunc.definition.iter_markers("parametrize")
+    ]
+    names = [part for names in given for part in (names.split(",") if isinstance(names, str) else names)]
+    return name not in [part.strip() for part in names]
 
 
 def place_of(item: pytest.Item) -> Place | None:

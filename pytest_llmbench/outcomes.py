@@ -27,9 +27,9 @@ def plainly() -> Iterator[None]:
     except StatisticsError:
         raise
     except Unavailable as reason:
-        pytest.skip(str(reason))
+        raise pytest.skip.Exception(str(reason)) from None
     except LLMBenchError as error:
-        pytest.fail(str(error), pytrace=False)
+        raise pytest.fail.Exception(str(error), pytrace=False) from None
 
 
 @contextlib.contextmanager

@@ -69,7 +69,8 @@ class Active:
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         """Spread tests over deployments."""
-        self.session.axis.generate(metafunc)
+        with plainly():
+            self.session.axis.generate(metafunc)
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
