@@ -183,7 +183,7 @@ def _several(value: Any) -> Sequence[Any]:  # noqa: ANN401 - what an author wrot
 
 
 def _is_open(metafunc: pytest.Metafunc, name: str) -> bool:
-    """Whether a test takes this argument and leaves it to us: its author gives it by no mark and no fixture."""
+    """Whether a test takes this argument and leaves it to us: no mark and no fixture gives it."""
     if name not in metafunc.fixturenames or name in metafunc.definition._fixtureinfo.name2fixturedefs:  # noqa: SLF001
         return False
     given = [

@@ -27,7 +27,8 @@ def plainly() -> Iterator[None]:
     except StatisticsError:
         raise
     except Unavailable as reason:
-        raise pytest.skip.Exception(str(reason)) from None
+        # At the test, like a mark: the line in here would tell nobody anything.
+        raise pytest.skip.Exception(str(reason), _use_item_location=True) from None
     except LLMBenchError as error:
         raise pytest.fail.Exception(str(error), pytrace=False) from None
 
