@@ -46,7 +46,8 @@ def events(parts: Iterable[Part]) -> Iterator[Event]:
         for index, block in enumerate(blocks):
             name, data = _fields(block)
             if data is not None:
-                uncertainty = 0 if exact and index == final else part.at - part.since
+                # A packet may be stamped and on its way still when the socket is seen empty.
+                uncertainty = 0 if exact and index == final else max(0, part.at - part.since)
                 yield Event(part.at, uncertainty, data, name)
 
 

@@ -209,7 +209,7 @@ def test_bug_in_the_generator(generator: LoadGenerator) -> None:
 
 
 def test_plan_that_cannot_be_sent(generator: LoadGenerator) -> None:
-    """A plan that cannot cross the pipe raises in the parent and leaves no process that waits for the rest."""
+    """A plan that cannot cross the pipe raises in the parent and leaves no process waiting for the rest."""
     with pytest.raises((TypeError, AttributeError)):
         generator.run(plan("http://127.0.0.1:9", 1, headers={"a": lambda: None}))
     assert generator._process is None
@@ -282,7 +282,7 @@ def test_key_is_in_no_repr() -> None:
 
 def test_stalled_reader_knows_that_it_was_late(generator: LoadGenerator) -> None:
     """Chunks that a stopped generator reads together were each sent within their stated uncertainty."""
-    went, stopping = threading.Event(), threading.Event()
+    went = threading.Event()
 
     def script(peer: Peer) -> None:
         peer.receive()
