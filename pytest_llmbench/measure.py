@@ -15,6 +15,7 @@ from pytest_llmbench.errors import MeasurementError
 from pytest_llmbench.metrics.run import measure_run
 from pytest_llmbench.metrics.validity import check_validity
 from pytest_llmbench.result import BenchResult, Load
+from pytest_llmbench.runtimes.connect import server_http
 from pytest_llmbench.workloads.prompts import make_prompts
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def _plan(server: Server, workload: Workload, load: Load, salt: str, timeouts: T
     dialect = DIALECTS[f"openai-{workload.endpoint}"]
     chat = workload.endpoint == "chat"
     try:
-        with httpx.Client(base_url=server.base_url, headers=server.headers, timeout=_HTTP_TIMEOUT) as http:
+        with server_http(server, timeout=_HTTP_TIMEOUT) as http:
             prompts = make_prompts(
                 workload,
                 load.warmup + load.requests,
@@ -73,9 +74,8 @@ def _plan(server: Server, workload: Workload, load: Load, salt: str, timeouts: T
                 count_tokens=lambda prompt: backend.count_tokens(http, prompt, chat=chat),
             )
     except httpx.HTTPError as error:
-        message = (
-            f"{server.base_url} stopped answering while prompts were made: {error or type(error).__name__}"
-        )
+        cause = str(error) or type(error).__name__
+        message = f"{server.base_url} stopped answering while prompts were made: {cause}"
         raise MeasurementError(message) from error
     bodies = tuple(
         json.dumps(
