@@ -12,7 +12,7 @@ from pytest_llmbench.errors import LLMBenchError, StatisticsError, Unavailable
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["plainly", "usage_errors"]
+__all__ = ["demanded", "plainly", "usage_errors"]
 
 
 @contextlib.contextmanager
@@ -31,6 +31,19 @@ def plainly() -> Iterator[None]:
         raise pytest.skip.Exception(str(reason), _use_item_location=True) from None
     except LLMBenchError as error:
         raise pytest.fail.Exception(str(error), pytrace=False) from None
+
+
+@contextlib.contextmanager
+def demanded(why: str | None) -> Iterator[None]:
+    """Fail instead of skipping, if there is a reason why the test must not be skipped."""
+    __tracebackhide__ = True
+    try:
+        yield
+    except pytest.skip.Exception as skipped:
+        if why is None:
+            raise
+        message = f"{why}, and here: {skipped}"
+        raise pytest.fail.Exception(message, pytrace=False) from None
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ import pytest
 
 from pytest_llmbench import collection
 from pytest_llmbench.fixtures import SESSION, bench, llm_server
-from pytest_llmbench.outcomes import plainly, usage_errors
+from pytest_llmbench.outcomes import demanded, plainly, usage_errors
 from pytest_llmbench.settings import Settings, add_options
 
 if TYPE_CHECKING:
@@ -78,19 +78,19 @@ class Active:
         probe = (lambda _place: None) if config.option.collectonly else self.session.unavailable
         self.session.axis.sort(items, probe)
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_setup(self, item: pytest.Item) -> None:
-        """Skip what this machine cannot run."""
-        with plainly():
-            self.session.check(item)
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, None, None]:
+        """Skip what this machine cannot run; a baseline that has it lets nobody skip it."""
+        with demanded(self.session.demand(item)):
+            with plainly():
+                self.session.check(item)
+            yield
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, None, None]:
         """Judge what the test measured; its own failure comes first."""
-        try:
+        with demanded(self.session.demand(item)), self.session.settling(item) as failures:
             yield
-        finally:
-            failures = self.session.settle(item)
         if failures:
             pytest.fail("\n\n".join(map(str, failures)), pytrace=False)
 
@@ -134,7 +134,12 @@ class ActiveUnderXdist:
 
     def pytest_configure_node(self, node: object) -> None:
         """Tell a worker where server logs go."""
-        node.workerinput["llmbench_servers"] = str(self.reporting.folder.servers)  # type: ignore[attr-defined]
+        node.workerinput["llmbench_servers"] = str(self.reporting.servers)  # type: ignore[attr-defined]
+
+    def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
+        """Make the session's folder, now that there is something to run."""
+        if ids:
+            self.reporting.open()
 
     def pytest_xdist_make_scheduler(self, config: pytest.Config, log: object) -> object:
         """Keep the tests of a deployment on one worker."""

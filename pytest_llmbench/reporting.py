@@ -9,20 +9,21 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+import pytest
 from _pytest.junitxml import LogXML
 
 from pytest_llmbench.baselines.store import BaselineStore
 from pytest_llmbench.errors import LLMBenchError
 from pytest_llmbench.records import ResultRecord, SessionRecord, UnmeasuredRecord
 from pytest_llmbench.reports.document import Document, make_document
-from pytest_llmbench.reports.folder import SessionFolder, write_document
+from pytest_llmbench.reports.folder import SessionFolder, new_session_id, write_document
 from pytest_llmbench.reports.results_log import ResultsLog
 from pytest_llmbench.reports.terminal import render_summary
 from pytest_llmbench.session import REPORT_ATTRIBUTE
 from pytest_llmbench.spec.plan import redacted_argument
 
 if TYPE_CHECKING:
-    import pytest
+    from collections.abc import Sequence
 
     from pytest_llmbench.session import Session
 
@@ -34,7 +35,8 @@ class Reporting:
 
     def __init__(self, session: Session, rootdir: Path) -> None:
         self._session = session
-        self._root = rootdir / session.settings.get("results")
+        self._root: Path = rootdir / session.settings.get("results")
+        self._id = new_session_id()
         self._started_at = _now()
         self._results: list[ResultRecord] = []
         self._unmeasured: dict[str, UnmeasuredRecord] = {}
@@ -47,12 +49,21 @@ class Reporting:
     @cached_property
     def folder(self) -> SessionFolder:
         """The session's folder, made when something is to be put there."""
-        return SessionFolder(self._root)
+        return SessionFolder(self._root, self._id)
+
+    @property
+    def servers(self) -> Path:
+        """Where logs of servers will go, whether the folder is there yet or not."""
+        return self._root / "sessions" / self._id / "servers"
 
     @property
     def used(self) -> bool:
-        """Something was measured, or should have been."""
+        """Something was measured, or should have been, and there is a folder for it."""
         return "folder" in vars(self)
+
+    def open(self) -> None:
+        """Make the folder."""
+        self._attempt(lambda: self.folder)
 
     def take(self, report: pytest.TestReport) -> None:
         """Write down what one phase of a test brought."""
@@ -61,11 +72,14 @@ class Reporting:
             return
         self._starts += data["starts"]
         results = [ResultRecord.model_validate(result) for result in data.get("results", ())]
+        self._take_results(results)
+        if not results and (report.when == "call" or not report.passed) and report.when != "teardown":
+            self._take_unmeasured(report, data)
+
+    def _take_results(self, results: Sequence[ResultRecord]) -> None:
         self._results += results
         for result in results:
             self._keep(result)
-        if not results and (report.when == "call" or not report.passed) and report.when != "teardown":
-            self._take_unmeasured(report, data)
 
     def _take_unmeasured(self, report: pytest.TestReport, data: dict[str, Any]) -> None:
         outcome: Literal["skipped", "failed", "error"] = "failed" if report.when == "call" else "error"
@@ -73,32 +87,38 @@ class Reporting:
             outcome = "skipped"
         if report.when == "call" and report.passed:
             return  # a test may use a server without measuring
-        baseline = self._session.judge.baseline
         record = UnmeasuredRecord(
             nodeid=report.nodeid,
             deployment=data["deployment"],
             outcome=outcome,
             reason=data["reason"],
-            missing=baseline.missing(report.nodeid) if baseline else (),
+            missing=tuple(data["missing"]),
         )
         self._unmeasured[report.nodeid] = record
         self._keep(record)
 
     def _keep(self, record: ResultRecord | UnmeasuredRecord) -> None:
         """Append to the log; trouble is told at the end and costs nothing that was written before."""
-        try:
-            if self._log is None:
-                self._log = ResultsLog(self.folder.log)
-                self._log.append(self._session_record(complete=False))
-                self._log.append(self._session.environment)
-            self._log.append(record)
-        except LLMBenchError as error:
-            self.trouble(str(error))
+        self._attempt(lambda: self._opened_log().append(record))
+
+    def _opened_log(self) -> ResultsLog:
+        """Open the log with its head; none without, since nothing could be assembled from it."""
+        if self._log is None:
+            log = ResultsLog(self.folder.log)
+            try:
+                log.append(self._session_record(complete=False))
+                log.append(self._session.environment)
+            except BaseException:
+                log.close()
+                raise
+            self._log = log
+        return self._log
 
     def finish(self, *, complete: bool) -> bool:
         """Write the document and the baseline; return whether all could be written."""
+        self._take_results(self._session.results)  # of a test that was interrupted
         if not self.used:
-            return True
+            return not self._troubles
         record = self._session_record(complete=complete)
         self._document = make_document(
             record, self._session.environment, self._results, self._unmeasured.values()
@@ -142,10 +162,14 @@ class Reporting:
 
     def summarize(self, terminal: pytest.TerminalReporter) -> None:
         """Write the summary to the terminal."""
-        if self._document is None:
-            return
+        if self._document is not None:
+            self._summarize(terminal, self._document)
+        for trouble in self._troubles:
+            terminal.write_line(f"not written: {trouble}", red=True)
+
+    def _summarize(self, terminal: pytest.TerminalReporter, document: Document) -> None:
         text = render_summary(
-            self._document,
+            document,
             width=min(terminal._tw.fullwidth, 120),  # noqa: SLF001 - there is no public way to the width
             color=terminal._tw.hasmarkup,  # noqa: SLF001
             report=_shown(self._root / "latest" / "report.json"),
@@ -156,13 +180,10 @@ class Reporting:
         starts = self._starts
         if starts:
             terminal.write_line(f"servers started: {starts}")
-        if self._saved:
-            name = self._session.settings.get("save")
-            terminal.write_line(
-                f"baseline {name!r}: {len(self._saved)} cells saved; compare with --bench-compare={name}"
-            )
-        for trouble in self._troubles:
-            terminal.write_line(f"not written: {trouble}", red=True)
+        if (name := self._session.settings.get("save")) is not None:
+            told = f"{len(self._saved)} cells saved; compare with --bench-compare={name}"
+            why = "no valid result" if document.session.complete else "the session was interrupted"
+            terminal.write_line(f"baseline {name!r}: {told if self._saved else f'nothing saved: {why}'}")
 
 
 class SessionJunit(LogXML):
@@ -172,7 +193,7 @@ class SessionJunit(LogXML):
         super().__init__("junit.xml", prefix=None, family="xunit2")
         self._reporting = reporting
 
-    def pytest_sessionfinish(self) -> None:
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:  # type: ignore[override]
         """Write the file, if there is a folder to put it."""
         if self._reporting.used:
             self.logfile = str(self._reporting.folder.junit)
@@ -180,6 +201,7 @@ class SessionJunit(LogXML):
                 super().pytest_sessionfinish()
             except OSError as error:
                 self._reporting.trouble(f"{self.logfile}: cannot write: {error.strerror or error}")
+                session.exitstatus = max(session.exitstatus, pytest.ExitCode.TESTS_FAILED)
 
     def pytest_terminal_summary(self) -> None:  # type: ignore[override]
         """Say nothing: the summary names the file."""

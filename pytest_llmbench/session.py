@@ -13,7 +13,7 @@ from pytest_llmbench.backends import BACKENDS
 from pytest_llmbench.client.generator import LoadGenerator
 from pytest_llmbench.client.plan import Timeouts
 from pytest_llmbench.collection import Axis, bench_marker, place_of
-from pytest_llmbench.errors import BaselineMissing, MeasurementError, ServerError, Unavailable, UsageError
+from pytest_llmbench.errors import MeasurementError, ServerError, Unavailable, UsageError
 from pytest_llmbench.files import locked
 from pytest_llmbench.judging import Judge
 from pytest_llmbench.measure import measure
@@ -79,6 +79,14 @@ def read_plan(settings: Settings, rootdir: Path) -> tuple[Plan, dict[str, Worklo
         api_key_env=settings.get("api-key-env"),
     )
     return resolve(configuration, selection, BACKENDS), dict(configuration.workloads)
+
+
+def _replicate_id(deployment: Deployment, replicate: int) -> str:
+    return f"{deployment.id}.r{replicate:02d}"
+
+
+def _without_replicate(nodeid: str, place: Place) -> str:
+    return nodeid.replace(_replicate_id(place.deployment, place.replicate), place.deployment.id)
 
 
 def _first(*values: int | None) -> int:
@@ -147,18 +155,27 @@ class Session:
 
         Raises:
             Unavailable: it cannot.
-            BaselineMissing: it cannot, and the compared baseline has what the test should measure.
         """
         place = place_of(item)
         reason = self.unavailable(place) if place else None
-        if not reason:
-            return
-        baseline = self.judge.baseline
-        missing = baseline.missing(item.nodeid) if baseline else ()
-        if baseline and missing:
-            message = f"missing: baseline {baseline.name!r} has {', '.join(missing)}, and here: {reason}"
-            raise BaselineMissing(message)
-        raise Unavailable(reason)
+        if reason:
+            raise Unavailable(reason)
+
+    def missing(self, item: pytest.Item) -> tuple[str, ...]:
+        """Cells that the compared baseline has from this test; it need not have had as many replicates."""
+        baseline, place = self.judge.baseline, place_of(item)
+        if baseline is None or place is None:
+            return ()
+        name, test = place.deployment.id, _without_replicate(item.nodeid, place)
+        nodeids = {item.nodeid, test, test.replace(name, _replicate_id(place.deployment, 1))}
+        return tuple(sorted({cell for nodeid in nodeids for cell in baseline.missing(nodeid)}))
+
+    def demand(self, item: pytest.Item) -> str | None:
+        """Say what a test must measure because the compared baseline has it; None if it may be skipped."""
+        missing = self.missing(item)
+        if not missing or self.judge.baseline is None:
+            return None
+        return f"missing: baseline {self.judge.baseline.name!r} has {', '.join(missing)}"
 
     @contextlib.contextmanager
     def serving(self, place: Place) -> Iterator[Server]:
@@ -169,7 +186,7 @@ class Session:
         """
         deployment = place.deployment
         context = StartContext(
-            log_path=self._servers_folder() / f"{deployment.id}.r{place.replicate:02d}.log",
+            log_path=self._servers_folder() / f"{_replicate_id(deployment, place.replicate)}.log",
             on_progress=lambda text: self._progress.show(f"{deployment.id}: {text}"),
             total_timeout=self.settings.get("start-timeout"),
         )
@@ -221,19 +238,28 @@ class Session:
                 timeouts=Timeouts(total=self.settings.get("timeout", bench_marker(item))),
                 on_progress=lambda run, progress: self._progress.measuring(what, run, runs, progress),
             )
-        self.results.append(record_result(result, item.nodeid, self.plan.redacted(server.deployment)))
+        record = record_result(result, item.nodeid, self.plan.redacted(server.deployment))
         if gone := running.exited():
             message = f"the server of {server.deployment.id} ended while it was measured: {gone}"
+            reasons = (*record.validity.reasons, message)
+            validity = record.validity.model_copy(update={"valid": False, "reasons": reasons})
+            self.results.append(record.model_copy(update={"validity": validity}))
             raise MeasurementError(message)
+        self.results.append(record)
         return result
 
     def _load(
         self, marker: Mapping[str, Any], concurrency: int, requests: int | None, warmup: int | None
     ) -> Load:
         """Settle how much is asked: marker over options over what the test says over the usual."""
-        if concurrency < 1:
-            message = f"concurrency must be at least 1, not {concurrency}"
-            raise UsageError(message)
+        for name, value, least in (
+            ("concurrency", concurrency, 1),
+            ("requests", requests, 1),
+            ("warmup", warmup, 0),
+        ):
+            if value is not None and value < least:
+                message = f"{name} must be at least {least}, not {value}"
+                raise UsageError(message)
         wanted, asked = self.settings.get("requests", marker), self.settings.get("warmup", marker)
         usual = max(_LEAST_REQUESTS, _REQUESTS_A_STREAM * concurrency)
         return Load(
@@ -245,11 +271,27 @@ class Session:
     def _id(self) -> str:
         return self._servers_folder().parent.name
 
-    def settle(self, item: pytest.Item) -> list[Judged]:
-        """Judge what the running test measured, tell JUnit, and return what it fails with."""
+    @contextlib.contextmanager
+    def settling(self, item: pytest.Item) -> Iterator[list[Judged]]:
+        """Judge what a test measured meanwhile, however it ends, and say what it fails with.
+
+        Ctrl-C judges nothing.
+        """
+        failures: list[Judged] = []
+        try:
+            yield failures
+        except KeyboardInterrupt:
+            raise
+        except BaseException:
+            self._settle(item)
+            raise
+        failures += self._settle(item)
+
+    def _settle(self, item: pytest.Item) -> list[Judged]:
+        """Judge, and tell JUnit."""
         place, test = place_of(item), item.nodeid
         if place is not None:
-            test = test.replace(f"{place.deployment.id}.r{place.replicate:02d}", place.deployment.id)
+            test = _without_replicate(test, place)
         self.results = [self.judge.judge(result, test, self.environment) for result in self.results]
         for result in self.results:
             prefix = f"{result.workload.id}.c{result.load.concurrency:03d}." if len(self.results) > 1 else ""
@@ -266,6 +308,7 @@ class Session:
             "deployment": place.deployment.id,
             "starts": self.starts,
             "reason": str(call.excinfo.value) if call.excinfo else "",
+            "missing": () if report.passed else self.missing(item),
         }
         self.starts = 0
         if report.when == "call":
