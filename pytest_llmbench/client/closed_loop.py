@@ -7,7 +7,8 @@ import gc
 import time
 from typing import TYPE_CHECKING
 
-from pytest_llmbench.client.connection import Address, Connection, Response
+from pytest_llmbench.client.address import Address
+from pytest_llmbench.client.connection import Connection, Response
 from pytest_llmbench.client.decode import decode
 from pytest_llmbench.client.dialects import DIALECTS
 from pytest_llmbench.client.plan import LoadOutcome, LoadPlan, Progress

@@ -6,36 +6,32 @@ The hot path is `_on_readable`: read, stamp, frame, store. Nothing is decoded be
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import socket
 import ssl
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import httptools
 
 from pytest_llmbench.client.stamps import ANCILLARY_SIZE, kernel_stamp, request_stamps
+from pytest_llmbench.client.tls import Tls
 from pytest_llmbench.client.trace import Failure
-from pytest_llmbench.errors import MeasurementError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from typing import Any
 
+    from pytest_llmbench.client.address import Address
     from pytest_llmbench.client.plan import Timeouts
 
-__all__ = ["Address", "Connection", "Part", "Response"]
+__all__ = ["Connection", "Part", "Response"]
 
 # One read drains whatever a token stream queues, and a short read proves that the socket was empty, which
 # saves the second system call that would say so. `recvmsg` allocates this much every time: 256 KiB, which
 # malloc maps afresh, costs three times the CPU for each chunk.
 _READ_SIZE = 16 * 1024
-
-_PROBE_SECONDS = 2.0
-_RECORD_HEADER = 5  # of TLS: type, version, length
 
 # A server that closes an idle connection does so about when the request is sent, not long after (ns).
 _IDLE_RACE = 1_000_000_000
@@ -43,57 +39,6 @@ _IDLE_RACE = 1_000_000_000
 _FIRST_FINAL_STATUS = 200
 
 _now = time.time_ns
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where to connect, resolved once so that no request waits for a name server."""
-
-    host: str
-    """As written in the URL, with the port when it is not the scheme's own: the Host header."""
-    prefix: str
-    sockaddr: Any
-    family: int
-    server_name: str | None
-    """Name to verify the certificate against; None without TLS."""
-    tls: ssl.SSLContext | None = None
-
-    @classmethod
-    def resolve(cls, base_url: str) -> Address:
-        """Resolve an http(s) URL.
-
-        Raises:
-            MeasurementError: the name has no address.
-        """
-        url = urlsplit(base_url)
-        secure = url.scheme == "https"
-        port = url.port or (443 if secure else 80)
-        host = url.hostname or ""
-        try:
-            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except OSError as error:
-            message = f"{base_url}: cannot resolve {host!r}: {error.strerror or error}"
-            raise MeasurementError(message) from error
-        family, sockaddr = _answering([(entry[0], entry[4]) for entry in found])
-        return cls(
-            host=url.netloc.rpartition("@")[2],
-            prefix=url.path.rstrip("/"),
-            sockaddr=sockaddr,
-            family=family,
-            server_name=host if secure else None,
-            # Once, for it reads every certificate the system trusts.
-            tls=ssl.create_default_context() if secure else None,
-        )
-
-
-def _answering(addresses: Sequence[tuple[int, Any]]) -> tuple[int, Any]:
-    """Return the first address that takes connections: localhost is often ::1 too, where nobody listens."""
-    for family, sockaddr in addresses if len(addresses) > 1 else ():
-        with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_STREAM) as sock:
-            sock.settimeout(_PROBE_SECONDS)
-            sock.connect(sockaddr)
-            return family, sockaddr
-    return addresses[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +82,7 @@ class Connection:
         self._timeouts = timeouts
         self._fixed = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         self._sock: socket.socket | None = None
-        self._tls: _Tls | None = None
+        self._tls: Tls | None = None
         self._loop = asyncio.get_running_loop()
         self._response = Response()
         self._done: asyncio.Future[None] | None = None
@@ -212,7 +157,7 @@ class Connection:
         async with asyncio.timeout(self._timeouts.connect):
             await self._loop.sock_connect(sock, self._address.sockaddr)
             if self._address.tls is not None:
-                self._tls = _Tls(self._address.tls, self._address.server_name)
+                self._tls = Tls(self._address.tls, self._address.server_name)
                 await self._tls.handshake(self._loop, sock)
         self._loop.add_reader(sock.fileno(), self._on_readable)
         return time.monotonic_ns() - before
@@ -344,57 +289,6 @@ class Connection:
             self._loop.remove_writer(self._sock.fileno())
             self._sock.close()
         self._sock = self._tls = None
-
-
-class _Tls:
-    """TLS over the same stamped reads, through memory buffers."""
-
-    def __init__(self, context: ssl.SSLContext, server_name: str | None) -> None:
-        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_name)
-        self._record = b""
-
-    async def handshake(self, loop: asyncio.AbstractEventLoop, sock: socket.socket) -> None:
-        while True:
-            try:
-                self._tls.do_handshake()
-            except ssl.SSLWantReadError:
-                await loop.sock_sendall(sock, self._outgoing.read())
-                data = await loop.sock_recv(sock, _READ_SIZE)
-                if not data:
-                    message = "the connection closed during the TLS handshake"
-                    raise ConnectionResetError(message) from None
-                self._receive(data)
-            else:
-                await loop.sock_sendall(sock, self._outgoing.read())
-                return
-
-    def encrypt(self, data: bytes) -> bytes:
-        self._tls.write(data)
-        return self._outgoing.read()
-
-    def decrypt(self, data: bytes) -> tuple[bytes, bool]:
-        """Return what the bytes complete, and whether that is all: no record is left in part."""
-        self._receive(data)
-        plain, whole = [], not self._record
-        try:
-            while piece := self._tls.read(_READ_SIZE):
-                plain.append(piece)
-        except ssl.SSLWantReadError:
-            pass
-        except ssl.SSLZeroReturnError:
-            whole = False
-        return b"".join(plain), whole
-
-    def _receive(self, data: bytes) -> None:
-        self._incoming.write(data)
-        rest = self._record + data
-        while len(rest) >= _RECORD_HEADER:
-            size = _RECORD_HEADER + int.from_bytes(rest[3:_RECORD_HEADER])
-            if len(rest) < size:
-                break
-            rest = rest[size:]
-        self._record = rest
 
 
 def _resolve(future: asyncio.Future[None]) -> None:

@@ -6,7 +6,8 @@ import asyncio
 import json
 from typing import TYPE_CHECKING
 
-from pytest_llmbench.client.connection import Address, Connection
+from pytest_llmbench.client.address import Address
+from pytest_llmbench.client.connection import Connection
 from pytest_llmbench.client.decode import decode
 from pytest_llmbench.client.dialects import DIALECTS
 from pytest_llmbench.client.plan import LoadPlan, Timeouts

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_llmbench.client.connection import Address
+from pytest_llmbench.client.address import Address
 from pytest_llmbench.client.plan import Timeouts
 from pytest_llmbench.errors import MeasurementError
 from tests.client.asking import QUICK, responses, trace_of

@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_llmbench.client import connection
-from pytest_llmbench.client.connection import Address, Connection, Response
+from pytest_llmbench.client.address import Address
+from pytest_llmbench.client.connection import Connection, Response
 from pytest_llmbench.client.plan import Timeouts
 from tests.client.asking import trace_of
 from tests.client.fake_server import DONE, HEAD, LAST_CHUNK, chunked, content, role, sse, stream, usage
