@@ -76,7 +76,7 @@ def _scalars(traces: Sequence[RequestTrace], window: float, gpus: int) -> dict[s
     good = [trace for trace in traces if trace.ok]
     scalars = {
         "throughput_request": len(good) / window,
-        "error_rate": 1 - len(good) / len(traces) if traces else 0.0,
+        "error_rate": (len(traces) - len(good)) / max(1, len(traces)),
     }
     if good and all(trace.output_tokens is not None for trace in good):
         output = sum(trace.output_tokens or 0 for trace in good)

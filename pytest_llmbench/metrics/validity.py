@@ -111,7 +111,8 @@ def _notes(good: Sequence[RequestTrace], runs: Sequence[Run], asked: int | None)
             yield f"prompts were {counted[0]} to {counted[-1]} tokens long, {asked} were asked for"
     if good and any(trace.output_tokens is None for trace in good):
         yield "the server gave no usage: tokens are unknown, and with them TPOT and token throughput"
-    cached = sum(trace.cached_tokens or 0 for trace in good)
-    prompt = sum(trace.prompt_tokens or 0 for trace in good)
-    if cached > max(NOTED_CACHE_HIT_RATE * prompt, NOTED_CACHED_TOKENS * len(good)):
+    told = [trace for trace in good if trace.prompt_tokens]
+    cached = sum(trace.cached_tokens or 0 for trace in told)
+    prompt = sum(trace.prompt_tokens or 0 for trace in told)
+    if cached > max(NOTED_CACHE_HIT_RATE * prompt, NOTED_CACHED_TOKENS * len(told)):
         yield f"{cached / prompt:.0%} of prompt tokens came from the prefix cache"
