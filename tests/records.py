@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-import pytest
+from typing import Any
 
 from pytest_llmbench.metrics.registry import METRICS
 from pytest_llmbench.records import (
     DeploymentRecord,
-    EnvironmentRecord,
     LoadRecord,
     MetricRecord,
     ResultRecord,
     RunRecord,
     ServerRecord,
-    SessionRecord,
     ValidityRecord,
     VerdictRecord,
     WorkloadRecord,
 )
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+__all__ = ["result_of", "summary"]
 
 
 def summary(name: str, value: float, count: int = 32) -> MetricRecord:
@@ -59,7 +54,7 @@ def result_of(
     run = RunRecord(started_at="2026-01-02T03:04:05Z", window_s=2.0, sent=count, failed=0, metrics=metrics)
     fields: dict[str, Any] = {
         "nodeid": f"bench_suites/test_latency.py::test_latency[{deployment}-{workload}]",
-        "cell": f"{deployment}/{workload}/c{concurrency}",
+        "cell": f"{deployment}/{workload}/c{concurrency:03d}",
         "deployment": DeploymentRecord(
             id=deployment,
             model="tiny-glm",
@@ -92,35 +87,3 @@ def result_of(
         "verdict": VerdictRecord(verdict="none"),
     }
     return ResultRecord(**{**fields, **changes})
-
-
-@pytest.fixture(scope="session")
-def make_result() -> Callable[..., ResultRecord]:
-    """Give the maker of results."""
-    return result_of
-
-
-@pytest.fixture(scope="session")
-def environment() -> EnvironmentRecord:
-    """Give a host."""
-    return EnvironmentRecord(
-        os="Linux",
-        kernel="6",
-        cpu="CPU",
-        cpu_cores=2,
-        memory_bytes=1 << 34,
-        hostname="host",
-        versions={"python": "3.11"},
-    )
-
-
-@pytest.fixture(scope="session")
-def session() -> SessionRecord:
-    """Give a session that ended well."""
-    return SessionRecord(
-        id="20260102T030405.000Z-abcd",
-        started_at="2026-01-02T03:04:05Z",
-        ended_at="2026-01-02T03:05:05Z",
-        command="pytest -m bench",
-        server_starts=1,
-    )

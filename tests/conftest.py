@@ -1,0 +1,54 @@
+"""What tests of more than one package share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_llmbench.records import EnvironmentRecord, ResultRecord, SessionRecord
+from tests.records import result_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+pytest_plugins = ["pytester"]
+
+
+@pytest.fixture(scope="session")
+def model_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a cache for builtin models that is filled once, and is not the user's."""
+    return tmp_path_factory.getbasetemp() / "models"
+
+
+@pytest.fixture(scope="session")
+def make_result() -> Callable[..., ResultRecord]:
+    """Give the maker of results."""
+    return result_of
+
+
+@pytest.fixture(scope="session")
+def environment() -> EnvironmentRecord:
+    """Give a host."""
+    return EnvironmentRecord(
+        os="Linux",
+        kernel="6",
+        cpu="CPU",
+        cpu_cores=2,
+        memory_bytes=1 << 34,
+        hostname="host",
+        versions={"python": "3.11"},
+    )
+
+
+@pytest.fixture(scope="session")
+def session() -> SessionRecord:
+    """Give a session that ended well."""
+    return SessionRecord(
+        id="20260102T030405.000Z-abcd",
+        started_at="2026-01-02T03:04:05Z",
+        ended_at="2026-01-02T03:05:05Z",
+        command="pytest -m bench",
+        server_starts=1,
+    )
