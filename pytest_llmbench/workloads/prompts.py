@@ -21,12 +21,13 @@ __all__ = ["make_prompts"]
 
 _SALT_WORDS = 2
 _MAX_CORRECTIONS = 60
+_MAX_REDRAWS = 20
 
 
 def make_prompts(
     workload: Workload, count: int, *, salt: str, count_tokens: Callable[[str], int | None]
 ) -> list[str]:
-    """Return `count` prompts, the same ones for the same workload and salt.
+    """Return `count` prompts, the same ones for the same workload and salt, and no two alike.
 
     `count_tokens` says how many tokens the server will count for a prompt, chat template included, or None if
     it cannot say; then exact lengths are approached at one token a word, and the difference shows in the
@@ -37,17 +38,34 @@ def make_prompts(
     """
     rng = random.Random(f"{workload.id}/{workload.seed}/{salt}")  # noqa: S311 - not for secrets
     if workload.input_tokens is None:
-        return [_salted(workload.prompts[index % len(workload.prompts)], rng) for index in range(count)]
+        texts = workload.prompts
+        return _distinct(count, lambda index: _salted(texts[index % len(texts)], rng))
     overhead = count_tokens("")
+    wanted = workload.input_tokens
     if overhead is None:
-        return [" ".join(rng.choices(WORDS, k=workload.input_tokens)) for _ in range(count)]
-    if overhead + _SALT_WORDS > workload.input_tokens:
+        return _distinct(count, lambda _: " ".join(rng.choices(WORDS, k=wanted)))
+    if overhead + _SALT_WORDS > wanted:
         message = (
-            f"workload {workload.id}: 'in: {workload.input_tokens}' is too short: the chat template alone is"
+            f"workload {workload.id}: 'in: {wanted}' is too short: the chat template alone is"
             f" {overhead} tokens here; ask for {overhead + _SALT_WORDS} or use 'endpoint: completions'"
         )
         raise UsageError(message)
-    return [_exact(workload.input_tokens, overhead, rng, count_tokens) for _ in range(count)]
+    return _distinct(count, lambda _: _exact(wanted, overhead, rng, count_tokens))
+
+
+def _distinct(count: int, make: Callable[[int], str]) -> list[str]:
+    """Draw again what was drawn before: a prompt that is sent twice is answered from the cache."""
+    prompts: list[str] = []
+    drawn: set[str] = set()
+    for index in range(count):
+        prompt = make(index)
+        for _ in range(_MAX_REDRAWS):
+            if prompt not in drawn:
+                break
+            prompt = make(index)
+        drawn.add(prompt)
+        prompts.append(prompt)
+    return prompts
 
 
 def _salted(prompt: str, rng: random.Random) -> str:
@@ -55,18 +73,26 @@ def _salted(prompt: str, rng: random.Random) -> str:
 
 
 def _exact(wanted: int, overhead: int, rng: random.Random, count_tokens: Callable[[str], int | None]) -> str:
-    """Add words while tokens are missing and take them away while there are too many.
+    """Correct the number of words by what a word came to so far; near the end, try other words.
 
-    Words come to one token or a few, so the missing number of words never falls short by more than it adds,
-    and the next correction is smaller; near the end other words are tried until the last one fits.
+    Should that not get there, as with a tokenizer that knows no word as one token, the closest is returned.
     """
     words = rng.choices(WORDS, k=wanted - overhead)
+    closest, least = words, wanted
     for _ in range(_MAX_CORRECTIONS):
-        missing = wanted - (count_tokens(" ".join(words)) or 0)
+        counted = count_tokens(" ".join(words))
+        if counted is None:
+            break
+        missing = wanted - counted
+        if abs(missing) < least:
+            closest, least = words.copy(), abs(missing)
         if missing == 0:
             break
-        if missing > 0:
-            words += rng.choices(WORDS, k=missing)
+        more = round(missing * len(words) / max(1, counted - overhead))
+        if more > 0:
+            words += rng.choices(WORDS, k=more)
+        elif -len(words) < more < 0:
+            del words[more:]
         else:
-            del words[max(1, len(words) + min(missing // 2, -1)) :]
-    return " ".join(words)
+            words[rng.randrange(len(words))] = rng.choice(WORDS)
+    return " ".join(closest)
