@@ -100,13 +100,7 @@ def test_tokens_of_chunks(tokens: list[int] | None, total: int | None, expected:
 
 @pytest.mark.parametrize(
     ("arrivals", "total"),
-    [
-        (chunks_at(5), 1),
-        (chunks_at(5), 9),
-        (chunks_at(5, 9), None),
-        (chunks_at(5, 5), 2),
-        (chunks_at(5, 9), 1),
-    ],
+    [((5,), 1), ((5,), 9), ((5, 9), None), ((5, 5), 2), ((5, 9), 1)],
 )
 def test_no_tpot(arrivals: tuple[int, ...], total: int | None) -> None:
     """There is no time per token with one token, without counts, or if all came at once."""
