@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+import pydantic
 from pydantic import BaseModel, ConfigDict, Field
 
 from pytest_llmbench.files import json_text
@@ -78,6 +79,8 @@ def json_schema() -> dict[str, Any]:
     schema = Document.model_json_schema(mode="serialization")
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
+        # Versions of pydantic word the same schema differently; a test compares like with like.
+        "$comment": f"generated with pydantic {'.'.join(pydantic.VERSION.split('.')[:2])}",
         "title": "pytest-llmbench report",
         "description": "What one pytest session measured. Durations in seconds.",
         **{key: value for key, value in schema.items() if key not in {"title", "description"}},

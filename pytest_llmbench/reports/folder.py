@@ -16,7 +16,7 @@ from pytest_llmbench.reports.document import Document, to_json
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["SessionFolder", "new_session_id", "read_document", "write_document"]
+__all__ = ["SessionFolder", "new_session_id", "read_document", "session_folder", "write_document"]
 
 # Baselines may be committed; what a session leaves behind may not.
 _GITIGNORE = "/sessions/\n/latest\n/baselines/.lock\n"
@@ -57,6 +57,21 @@ class SessionFolder:
         """Write `report.json`, replacing an earlier one as a whole."""
         write_document(self.report, document)
         return self.report
+
+
+def session_folder(path: Path) -> Path:
+    """Find the session meant by a path: `results` and `results/latest` mean the newest.
+
+    Anything else is returned as it is, whether it exists or not.
+    """
+    link = path / "latest" if (path / "sessions").is_dir() else path
+    if link.name != "latest" or not link.is_file():
+        return link
+    try:
+        return link.parent / link.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        message = f"cannot read which session is the newest: {error}"
+        raise StorageError(message, file=link) from error
 
 
 def write_document(path: Path, document: Document) -> None:

@@ -1,35 +1,78 @@
-"""What the summary says in sentences. Every function gives (style, text), the worst first.
-
-Many cells with the same thing to say share a line: a wall of text is not read.
-"""
+"""What the summary says in sentences: a label and a text, cells that have the same to say in one line."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from pytest_llmbench.baselines.wording import PLAIN_THRESHOLD, change_text, comparison_text
+import re
+import textwrap
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
-    from pytest_llmbench.records import ResultRecord, UnmeasuredRecord, VerdictName
+    from pytest_llmbench.records import ResultRecord, VerdictName
 
-    Line = tuple[VerdictName, str]
+__all__ = ["Line", "Names", "capped", "first_line", "fold", "last_replicates", "shared", "verdict_of"]
 
-__all__ = ["comparison_lines", "problem_lines", "unmeasured_lines", "verdict_of"]
-
-_ORDER: tuple[VerdictName, ...] = (
-    "invalid",
-    "missing",
-    "regressed",
-    "inconclusive",
-    "improved",
-    "pass",
-    "none",
-)
 _MOST_LINES = 24
-_MOST_NAMES = 4
-_MOST_REASONS = 6
+_MOST_NAMES = 5
+_GLUE = "\N{NO-BREAK SPACE}"
+_GLUED = re.compile(
+    r"""(?<=\d)\ (?=(?:%|m?s|µs|tok/s|req/s|points?|not)(?!\w))  # a number and its unit
+    | \ (?=\d[\d.]*\ (?:%|point))                              # and what it is of
+    | (?<=not)\ (?=compared) | (?<=limit)\ (?=[+-]\d)
+    | \ (?=c\d+\b)                                            # a workload and its load
+    | (?<=pytest)\ (?=-m) | (?<=-m)\ (?=\w) | \ (?=--bench)    # a command, which is there to be copied
+    """,
+    re.VERBOSE,
+)
+_NUMBER = re.compile(r"(\d+(?:\.\d+)?)")
+
+
+class Line(NamedTuple):
+    """`label: text`, the label in the style of a verdict; without a label it continues the one above."""
+
+    label: str
+    style: VerdictName
+    text: str
+
+
+class Names:
+    """Writes cells for a person: `short c001`, below their deployment where there are several."""
+
+    def __init__(self, cells: Iterable[str]) -> None:
+        """Know all cells that can be named."""
+        self.all = set(cells)
+        self.several = len({self.deployment(cell) for cell in self.all}) > 1
+
+    @staticmethod
+    def deployment(cell: str) -> str:
+        """Take the first part."""
+        return cell.rsplit("/", 2)[0]
+
+    @staticmethod
+    def short(cell: str) -> str:
+        """Take workload and load."""
+        return " ".join(cell.rsplit("/", 2)[1:]) or cell
+
+    def some(self, cells: Collection[str]) -> str:
+        """Name a few cells and count the others; `all 6 cells` where none is left out."""
+        cells = list(dict.fromkeys(cells))
+        if len(cells) == len(self.all) > 1:
+            return f"all {len(cells)} cells"
+        groups: dict[str, list[str]] = {}
+        for cell in cells[:_MOST_NAMES]:
+            groups.setdefault(self.deployment(cell), []).append(self.short(cell))
+        told = "; ".join(
+            (f"{deployment} " if self.several else "") + ", ".join(names)
+            for deployment, names in groups.items()
+        )
+        rest = len(cells) - _MOST_NAMES
+        return f"{told} and {rest} more" if rest > 0 else told
+
+    def counted(self, cells: Collection[str]) -> str:
+        """Count cells and name a few: `2 cells (short c001, long c001)`."""
+        named = self.some(cells)
+        return named if named.startswith("all ") else f"{len(cells)} cell{'s' * (len(cells) != 1)} ({named})"
 
 
 def verdict_of(result: ResultRecord) -> VerdictName:
@@ -37,162 +80,51 @@ def verdict_of(result: ResultRecord) -> VerdictName:
     return result.verdict.verdict if result.validity.valid else "invalid"
 
 
-def problem_lines(results: Iterable[ResultRecord]) -> list[Line]:
-    """Say why results are invalid, which requests failed and how, and what to know of valid ones."""
-    invalid: dict[str, list[str]] = {}
-    failed: list[Line] = []
-    notes: dict[str, list[str]] = {}
+def last_replicates(results: Iterable[ResultRecord]) -> list[ResultRecord]:
+    """Keep the results that carry a cell's verdict: replicates are judged together, with the last."""
+    results = list(results)
+    last: dict[str, int] = {}
     for result in results:
-        if not result.validity.valid:
-            reasons = "; ".join(result.validity.reasons) or "no reason given"
-            invalid.setdefault(reasons, []).append(result.cell)
-        for note in result.validity.notes:
-            notes.setdefault(note, []).append(result.cell)
-        text = _failures(result)
-        if text:
-            failed.append(("regressed", text))
-    lines: list[Line] = [("invalid", f"invalid: {_some(c)}: {reason}") for reason, c in invalid.items()]
-    lines += _capped(failed, "results with failed requests")
-    lines += [("none", f"note: {_some(cells)}: {note}") for note, cells in notes.items()]
-    return lines
+        last[result.cell] = max(result.replicate, last.get(result.cell, 0))
+    return [result for result in results if result.replicate == last[result.cell]]
 
 
-def _failures(result: ResultRecord) -> str:
-    """Say `3 of 32 failed: HTTP 500 (2), timeout (1)`, most frequent first."""
-    failed = sum(run.failed for run in result.runs)
-    if not failed:
-        return ""
-    counts: dict[str, int] = {}
-    for failure in (failure for run in result.runs for failure in run.failures):
-        message = " ".join(failure.message.split())
-        key = message if failure.kind in message else f"{failure.kind}: {message}".rstrip(": ")
-        counts[key] = counts.get(key, 0) + failure.count
-    ways = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    shown = [f"{way} ({count})" if len(ways) > 1 else way for way, count in ways[:_MOST_NAMES]]
-    if len(ways) > _MOST_NAMES:
-        shown.append(f"{len(ways) - _MOST_NAMES} other ways")
-    sent = sum(run.sent for run in result.runs)
-    return f"{result.cell}: {failed} of {sent} failed: {', '.join(shown) or 'reason unknown'}"
+def shared(told: Iterable[tuple[str, str]]) -> list[tuple[str, list[str]]]:
+    """Gather (text, cell) by text; texts that differ in their numbers only become one with their range."""
+    groups: dict[str, list[tuple[str, str]]] = {}
+    for text, cell in told:
+        groups.setdefault(_NUMBER.sub("0", text), []).append((text, cell))
+    return [(_range([text for text, _ in group]), [cell for _, cell in group]) for group in groups.values()]
 
 
-def comparison_lines(
-    results: Sequence[ResultRecord], unmeasured: Iterable[UnmeasuredRecord] = ()
-) -> list[Line]:
-    """Say how results compare with the baseline; nothing when no comparison was asked for."""
-    judged = [result for result in results if result.verdict.baseline is not None]
-    gone = [(cell, record) for record in unmeasured for cell in record.missing]
-    if not judged and not gone:
-        return []
-    lines: list[Line] = []
-    if judged:
-        lines.append(("none", _heading(judged)))
-    lines += [
-        ("missing", f"missing: {cell}: the baseline has it; {record.outcome}: {_first_line(record.reason)}")
-        for cell, record in gone
-    ]
-    lines += [
-        ("missing", f"missing: {result.cell}: {result.verdict.message}")
-        for result in judged
-        if verdict_of(result) == "missing"
-    ]
-    for wanted in ("regressed", "improved"):
-        lines += [
-            (comparison.verdict, f"{wanted}: {result.cell}: {comparison_text(comparison)}")
-            for result in judged
-            for comparison in result.verdict.comparisons
-            if comparison.verdict == wanted
-        ]
-    lines += [("pass", text) for result in judged if (text := _passed(result))]
-    return _capped(lines, "comparisons") + _uncompared(judged)
+def _range(texts: Sequence[str]) -> str:
+    parts = []
+    for pieces in zip(*map(_NUMBER.split, texts), strict=True):
+        several = sorted(set(pieces), key=lambda piece: float(piece) if _NUMBER.fullmatch(piece) else 0)
+        parts.append(several[0] if len(several) == 1 else f"{several[0]}-{several[-1]}")
+    return "".join(parts)
 
 
-def _heading(judged: Sequence[ResultRecord]) -> str:
-    names = sorted({f"{result.verdict.baseline!r}" for result in judged})
-    counts = {verdict: sum(verdict_of(r) == verdict for r in judged) for verdict in _ORDER}
-    told = ", ".join(
-        f"{count} {'not compared' if verdict == 'none' else verdict}"
-        for verdict, count in counts.items()
-        if count
-    )
-    return f"compared with baseline {', '.join(names)} ({PLAIN_THRESHOLD}): {told}"
-
-
-def _passed(result: ResultRecord) -> str:
-    within = [c for c in result.verdict.comparisons if c.verdict == "pass"]
-    if not within or verdict_of(result) == "invalid":
-        return ""
-    count = result.verdict.baseline_sessions
-    told = ", ".join(f"{c.metric} {change_text(c)}" for c in within)
-    return f"within limits: {result.cell} ({count} session{'s' * (count != 1)}): {told}"
-
-
-def _uncompared(judged: Iterable[ResultRecord]) -> list[Line]:
-    """Cells with nothing to compare with: the message says why, and which command records them."""
-    why: dict[str, list[str]] = {}
-    for result in judged:
-        if verdict_of(result) == "none":
-            why.setdefault(result.verdict.message, []).append(result.cell)
-    return [("none", f"not compared: {_some(cells)}: {message}") for message, cells in why.items()]
-
-
-def unmeasured_lines(unmeasured: Sequence[UnmeasuredRecord], measured: Collection[str] = ()) -> list[Line]:
-    """Summarize what produced no result, skipped deployments by reason.
-
-    `measured` are the ids of deployments with results: those were not skipped as a whole, so their
-    skipped tests are counted as tests.
-    """
-    lines: list[Line] = []
-    failed = [record for record in unmeasured if record.outcome != "skipped"]
-    lines += _capped(
-        [("regressed", f"{r.outcome}: {r.nodeid}: {_first_line(r.reason)}") for r in failed],
-        "tests without a result",
-    )
-    skipped = [record for record in unmeasured if record.outcome == "skipped"]
-    whole = {
-        r.deployment: r.reason for r in reversed(skipped) if r.deployment and r.deployment not in measured
-    }
-    single = [r.reason for r in skipped if r.deployment not in whole]
-    # Reversed twice: the first reason of each deployment, in the order they were met.
-    lines += _skips("deployment", list(reversed(whole.values())))
-    lines += _skips("test", single)
-    return lines
-
-
-def _skips(noun: str, reasons: Sequence[str]) -> list[Line]:
-    if not reasons:
-        return []
-    counts: dict[str, int] = {}
-    for reason in map(_first_line, reasons):
-        counts[reason] = counts.get(reason, 0) + 1
-    ways = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    told = [_reason(count, reason) for reason, count in ways[:_MOST_REASONS]]
-    rest = sum(count for _, count in ways[_MOST_REASONS:])
-    if rest:
-        told.append(f"{rest} for other reasons")
-    many = "s" * (len(reasons) != 1)
-    return [("none", f"{len(reasons)} {noun}{many} skipped: {'; '.join(told)}")]
-
-
-def _reason(count: int, reason: str) -> str:
-    if reason.startswith("needs "):
-        return f"{count} {reason if count == 1 else 'need ' + reason.removeprefix('needs ')}"
-    return f"{count} because: {reason}"
-
-
-def _some(cells: Sequence[str]) -> str:
-    """Name a few cells and count the others."""
-    names = list(dict.fromkeys(cells))
-    if len(names) <= _MOST_NAMES:
-        return ", ".join(names)
-    return f"{', '.join(names[: _MOST_NAMES - 1])} and {len(names) - _MOST_NAMES + 1} more cells"
-
-
-def _capped(lines: list[Line], noun: str) -> list[Line]:
-    if len(lines) <= _MOST_LINES:
-        return lines
+def capped(lines: list[Line], noun: str) -> list[Line]:
+    """Cut off what nobody would read."""
     rest = len(lines) - _MOST_LINES
-    return [*lines[:_MOST_LINES], ("none", f"and {rest} more {noun}: see the report")]
+    if rest <= 0:
+        return lines
+    return [*lines[:_MOST_LINES], Line("", "none", f"and {rest} more {noun}: see the report")]
 
 
-def _first_line(text: str) -> str:
+def first_line(text: str) -> str:
+    """Take of a message what fits a summary."""
     return text.strip().partition("\n")[0] or "no reason given"
+
+
+def fold(text: str, width: int, indent: str = "") -> list[str]:
+    """Break into lines, those after the first indented by two more."""
+    folded = textwrap.wrap(
+        _GLUED.sub(_GLUE, text),
+        width,
+        initial_indent=indent,
+        subsequent_indent=f"{indent}  ",
+        break_on_hyphens=False,
+    )
+    return [line.replace(_GLUE, " ") for line in folded]

@@ -22,7 +22,7 @@ def test_headline_numbers_are_in_the_registrys_units(make_result: Callable[..., 
     assert found["throughput_output"] == pytest.approx(701.2)
     assert found["error_rate"] == 0.0
     assert (found["valid"], found["verdict"], found["workload"]) == ("true", "none", "short")
-    assert found["cell"] == "tiny-glm.llama.tp01.gpux00/short/c1"
+    assert found["cell"] == "tiny-glm.llama.tp01.gpux00/short/c001"
 
 
 def test_what_the_sample_cannot_carry_has_no_property(make_result: Callable[..., ResultRecord]) -> None:

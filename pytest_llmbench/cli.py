@@ -1,0 +1,92 @@
+"""`llmbench`: what is done with sessions outside of pytest."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import os
+import sys
+from importlib.metadata import version
+from typing import TYPE_CHECKING, NoReturn
+
+from pytest_llmbench.commands import COMMANDS
+from pytest_llmbench.errors import LLMBenchError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["FAILED", "USAGE", "main"]
+
+FAILED = 1
+"""Exit code: a file could not be read or written."""
+USAGE = 4
+"""Exit code: the command makes no sense; pytest's own for the same."""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Leaves the wording and the exit code of mistakes to `main`."""
+
+    def error(self, message: str) -> NoReturn:
+        text = f"{message}; {self.prog} --help says what there is"
+        raise UsageError(text)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one subcommand and return the exit code: 0, 1 for trouble with files, 4 for a wrong command."""
+    # A terminal or pipe that cannot show a dash or a µ is no reason to fail.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+    parser = _parser()
+    try:
+        arguments = parser.parse_args(argv)
+        if arguments.command is None:
+            parser.print_help(sys.stderr)
+            return USAGE
+        code: int = arguments.command.run(arguments)
+        sys.stdout.flush()
+    except UsageError as error:
+        return _fail(error, USAGE)
+    except LLMBenchError as error:
+        return _fail(error, FAILED)
+    except BrokenPipeError:
+        # The reader (`head`, a closed pager) has seen enough; the interpreter's own flush must not complain.
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except OSError as error:
+        return _fail(LLMBenchError(f"{error.filename or 'output'}: {error.strerror or error}"), FAILED)
+    return code
+
+
+def _parser() -> _Parser:
+    parser = _Parser(
+        prog="llmbench",
+        description="Work with what `pytest -m bench` measured.",
+        epilog="Benchmarks themselves are run by pytest: pytest -m bench",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {version('pytest-llmbench')}")
+    parser.set_defaults(command=None)
+    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND")
+    for command in COMMANDS:
+        sub = subparsers.add_parser(
+            command.name,
+            help=command.summary,
+            description=command.description,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+        command.add_arguments(sub)
+        sub.set_defaults(command=command)
+    return parser
+
+
+def _fail(error: LLMBenchError, code: int) -> int:
+    sys.stderr.write(f"llmbench: {error}\n")
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
