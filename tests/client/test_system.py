@@ -1,0 +1,78 @@
+"""What is asked of the operating system: stamps and priority."""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+import sys
+import time
+
+import pytest
+
+from pytest_llmbench.client import stamps
+from pytest_llmbench.client.priority import real_time
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="Linux stamps packets")
+
+
+@linux
+def test_stamp_is_when_the_packet_came() -> None:
+    """The kernel's stamp lies between sending and the end of sending, however late the read."""
+    primed = stamps.prime()
+    assert primed
+    with primed, socket.create_server(("127.0.0.1", 0)) as listener:
+        receiver = socket.create_connection(listener.getsockname())
+        stamps.request_stamps(receiver)
+        sender, _ = listener.accept()
+        with sender, receiver:
+            before = time.time_ns()
+            sender.send(b"x")
+            after = time.time_ns()
+            time.sleep(0.02)
+            _, ancillary, _, _ = receiver.recvmsg(10, stamps.ANCILLARY_SIZE)
+    stamp = stamps.kernel_stamp(ancillary)
+    assert stamp is not None
+    assert before <= stamp <= after
+
+
+def test_no_stamp() -> None:
+    """Other ancillary messages, short ones and none at all are no stamp."""
+    whole = struct.pack("qq", 1, 5)
+    assert stamps.kernel_stamp([]) is None
+    assert stamps.kernel_stamp([(socket.SOL_SOCKET, 1, whole), (0, 35, whole)]) is None
+    assert stamps.kernel_stamp([(socket.SOL_SOCKET, 35, whole[:8])]) is None
+    assert stamps.kernel_stamp([(socket.SOL_SOCKET, 35, whole)]) == 1_000_000_005
+
+
+def test_elsewhere_there_are_no_stamps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the kernel has no stamps nothing is asked of it."""
+    monkeypatch.setattr(stamps, "_HAS_STAMPS", False)
+    assert stamps.prime() is None
+    with socket.socket() as sock:
+        stamps.request_stamps(sock)
+
+
+@linux
+@pytest.mark.parametrize("allowed", [True, False])
+def test_priority_is_given_back(monkeypatch: pytest.MonkeyPatch, *, allowed: bool) -> None:
+    """Priority is taken if permitted and given back, without clearing the flag that only root may clear."""
+    calls: list[int] = []
+
+    def schedule(_pid: int, policy: int, _parameters: os.sched_param) -> None:
+        if not allowed:
+            raise PermissionError
+        calls.append(policy)
+
+    monkeypatch.setattr(os, "sched_setscheduler", schedule)
+    with real_time() as granted:
+        assert granted is allowed
+    flag = os.SCHED_RESET_ON_FORK
+    assert calls == ([os.SCHED_FIFO | flag, os.sched_getscheduler(0) | flag] if allowed else [])
+
+
+def test_no_priorities_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A system without schedulers, such as macOS, is no obstacle."""
+    monkeypatch.delattr(os, "sched_setscheduler", raising=False)
+    with real_time() as granted:
+        assert not granted

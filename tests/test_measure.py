@@ -1,0 +1,180 @@
+"""Workloads on a real server, from the prompts to the record."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_llmbench.backends import backend_of
+from pytest_llmbench.client.generator import LoadGenerator
+from pytest_llmbench.errors import ServerError, UsageError
+from pytest_llmbench.measure import measure
+from pytest_llmbench.recording import record_result
+from pytest_llmbench.result import Load
+from pytest_llmbench.runtimes.base import StartContext
+from pytest_llmbench.runtimes.connect import server_http
+from pytest_llmbench.runtimes.embedded import Embedded
+from pytest_llmbench.runtimes.server import Server
+from pytest_llmbench.spec.deployment import Deployment
+from pytest_llmbench.spec.workload import Workload
+from pytest_llmbench.workloads.prompts import make_prompts
+from tests.client.fake_server import FakeServer, answer, content, reply, stream, usage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pytest_llmbench.client.plan import Progress
+    from pytest_llmbench.runtimes.embedded import EmbeddedServer
+
+pytest.importorskip("xllamacpp")
+
+DEPLOYMENT = Deployment.model_validate(
+    {
+        "model": "tiny-glm",
+        "source": "builtin:tiny-glm",
+        "backend": "llama",
+        "runtime": "embedded",
+        "args": (("ctx-size", 4096), ("parallel", 4)),
+    }
+)
+EXTERNAL = Deployment.model_validate(
+    {"model": "m", "source": "m", "backend": "openai", "runtime": "external", "url": "http://h"}
+)
+
+
+def _start(tmp_path_factory: pytest.TempPathFactory) -> EmbeddedServer:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LLMBENCH_CACHE_DIR", str(tmp_path_factory.getbasetemp() / "models"))
+        log = tmp_path_factory.mktemp("measure") / "server.log"
+        return Embedded().start(DEPLOYMENT, StartContext(log_path=log))
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Give a server that no test ends."""
+    running = _start(tmp_path_factory)
+    yield running.server
+    running.stop()
+
+
+@pytest.fixture(scope="module")
+def generator() -> Iterator[LoadGenerator]:
+    """Give a generator for all tests."""
+    generator = LoadGenerator()
+    yield generator
+    generator.close()
+
+
+def _workload(**changes: object) -> Workload:
+    return Workload.model_validate({"id": "w", "in": 64, "out": 16, **changes})
+
+
+@pytest.mark.parametrize("endpoint", ["chat", "completions"])
+def test_real_server(server: Server, generator: LoadGenerator, endpoint: str) -> None:
+    """Lengths, counts and clocks agree with what was asked, in two runs."""
+    heard: list[tuple[int, Progress]] = []
+    result = measure(
+        server,
+        _workload(endpoint=endpoint),
+        Load(concurrency=2, requests=6, warmup=2),
+        generator=generator,
+        runs=2,
+        on_progress=lambda run, progress: heard.append((run, progress)),
+    )
+    assert result.failures == {}
+    assert result.validity.notes == ()
+    assert (result.prompt_tokens.min, result.prompt_tokens.max) == (64, 64)
+    assert (result.output_tokens.min, result.output_tokens.max) == (16, 16)
+    assert result.ttft.count == 12
+    assert result.throughput_request.count == 2
+    if sys.platform == "linux":
+        assert result.validity.clock == "kernel"
+    assert {run for run, _ in heard} == {1, 2}
+    for run in result.runs:
+        assert len(run.traces) == 6
+        for trace in run.traces:
+            assert trace.finish_reason == "length"
+            assert trace.served_model == server.served_model
+            assert 0 < len(trace.chunks) <= 16
+    record = record_result(result, "test", server.deployment)
+    assert [run.sent for run in record.runs] == [6, 6]
+
+
+def test_runs_share_no_prompts(server: Server) -> None:
+    """Each run, replicate and salt has its own prompts; the same ones have the same."""
+    workload = _workload()
+
+    def prompts(salt: str) -> list[str]:
+        with server_http(server) as http:
+            count = backend_of(server).count_tokens
+            return make_prompts(
+                workload, 3, salt=salt, count_tokens=lambda text: count(http, text, chat=True)
+            )
+
+    assert prompts("/c001/1/1") == prompts("/c001/1/1")
+    assert set(prompts("/c001/1/1")).isdisjoint(prompts("/c001/1/2"))
+
+
+def test_too_short(server: Server, generator: LoadGenerator) -> None:
+    """A length the chat template alone exceeds is the user's mistake."""
+    with pytest.raises(UsageError, match="too short: the chat template alone is"):
+        measure(server, _workload(**{"in": 1}), Load(1, 1, 0), generator=generator)
+
+
+def test_too_long_for_the_server(server: Server, generator: LoadGenerator) -> None:
+    """Requests the server refuses are failures in its own words, and the result is invalid."""
+    result = measure(server, _workload(**{"in": 3000}), Load(1, 2, 0), generator=generator)
+    ((kind, message),) = result.failures
+    assert kind == "http_status"
+    assert message.startswith("HTTP 400: ")
+    assert "exceed" in message
+    assert result.error_rate.mean == 1
+    assert result.validity.reasons == ("no request of 2 succeeded",)
+
+
+def test_server_killed_in_the_middle(
+    tmp_path_factory: pytest.TempPathFactory, generator: LoadGenerator
+) -> None:
+    """What was in flight when the server died, and all that came after, failed with a reason."""
+    running = _start(tmp_path_factory)
+    try:
+        result = measure(
+            running.server,
+            _workload(out=1500),
+            Load(concurrency=2, requests=6, warmup=0),
+            generator=generator,
+            on_progress=lambda _run, progress: (
+                os.kill(running.pid, signal.SIGKILL) if not progress.finished else None
+            ),
+        )
+    finally:
+        running.stop()
+    assert sum(result.failures.values()) == 6
+    assert {kind for kind, _ in result.failures} <= {"truncated", "connect", "send"}
+    assert all(message for _, message in result.failures)
+    assert not result.validity.valid
+    with pytest.raises(ServerError, match="does not answer"):
+        measure(running.server, _workload(), Load(1, 1, 0), generator=generator)
+
+
+def test_server_that_cannot_count(generator: LoadGenerator) -> None:
+    """An engine without a tokenizer endpoint gets about as many words, and the difference is noted."""
+    pieces = stream(content("a"), content("b", "stop"), usage(80, 2))
+    with FakeServer(answer(*pieces)) as fake:
+        server = Server(EXTERNAL, fake.url, "m")
+        result = measure(server, _workload(), Load(1, 2, 0), generator=generator)
+    assert result.validity.notes == ("prompts were 80 to 80 tokens long, 64 were asked for",)
+    assert result.validity.valid
+
+
+def test_every_request_refused(generator: LoadGenerator) -> None:
+    """A server that refuses everything yields a result that says why, and no exception."""
+    with FakeServer(answer(reply("401 Unauthorized", b'{"error": {"message": "bad key"}}'))) as fake:
+        server = Server(EXTERNAL, fake.url, "m")
+        result = measure(server, _workload(), Load(2, 3, 1), generator=generator)
+    assert result.failures == {("http_status", "HTTP 401: bad key"): 3}
+    assert not result.validity.valid
