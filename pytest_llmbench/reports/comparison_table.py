@@ -8,8 +8,9 @@ from rich.text import Text
 
 from pytest_llmbench.baselines.wording import PLAIN_THRESHOLD, change_text
 from pytest_llmbench.metrics.registry import METRICS
-from pytest_llmbench.reports.lines import fold, last_replicates, verdict_of
-from pytest_llmbench.reports.results_table import by_deployment, name_columns
+from pytest_llmbench.reports.lines import fold
+from pytest_llmbench.reports.results_table import name_columns
+from pytest_llmbench.reports.rows import by_deployment, last_replicates, verdict_of
 from pytest_llmbench.reports.tables import NOTHING, STYLES, Cell, Column, Group, fits, grouped
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ _SHORT = {
     "throughput_request": "requests",
     "error_rate": "failed",
 }
+_BRIEF = {"up from zero": "from 0", "still zero": "0", "+0.0 %": "0.0 %", "-0.0 %": "0.0 %", "+0": "0"}
 _ORDER = ("regressed", "missing", "invalid", "inconclusive", "improved", "pass", "none")
 
 
@@ -113,7 +115,7 @@ def _change(comparison: MetricComparison | None) -> Cell:
     if comparison is None:
         return Cell(NOTHING, "dim")
     text = change_text(comparison).removesuffix(" points")
-    text = {"up from zero": "from 0", "still zero": "0"}.get(text, text)
+    text = _BRIEF.get(text, text)
     return Cell(text, "" if comparison.verdict == "pass" else STYLES[comparison.verdict])
 
 

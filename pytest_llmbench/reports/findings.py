@@ -10,10 +10,9 @@ from pytest_llmbench.reports.lines import (
     Names,
     capped,
     first_line,
-    last_replicates,
     shared,
-    verdict_of,
 )
+from pytest_llmbench.reports.rows import last_replicates, verdict_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
-    from pytest_llmbench.records import ResultRecord, VerdictName
+    from pytest_llmbench.records import VerdictName
 
-__all__ = ["Line", "Names", "capped", "first_line", "fold", "last_replicates", "shared", "verdict_of"]
+__all__ = ["Line", "Names", "capped", "first_line", "fold", "shared"]
 
 _MOST_LINES = 24
 _MOST_NAMES = 5
@@ -73,20 +73,6 @@ class Names:
         """Count cells and name a few: `2 cells (short c001, long c001)`."""
         named = self.some(cells)
         return named if named.startswith("all ") else f"{len(cells)} cell{'s' * (len(cells) != 1)} ({named})"
-
-
-def verdict_of(result: ResultRecord) -> VerdictName:
-    """Say what came of a result: `invalid` before anything a comparison says."""
-    return result.verdict.verdict if result.validity.valid else "invalid"
-
-
-def last_replicates(results: Iterable[ResultRecord]) -> list[ResultRecord]:
-    """Keep the results that carry a cell's verdict: replicates are judged together, with the last."""
-    results = list(results)
-    last: dict[str, int] = {}
-    for result in results:
-        last[result.cell] = max(result.replicate, last.get(result.cell, 0))
-    return [result for result in results if result.replicate == last[result.cell]]
 
 
 def shared(told: Iterable[tuple[str, str]]) -> list[tuple[str, list[str]]]:

@@ -130,7 +130,7 @@ def assemble(path: Path) -> Document:
         message = f"holds no {absent} line: the session ended before it had measured anything"
         raise StorageError(message, file=path)
     if not ended:
-        session = session.model_copy(update={"complete": False})
+        session = session.model_copy(update={"complete": False, "ended_at": None})
     return make_document(session, environment, results, unmeasured)
 
 

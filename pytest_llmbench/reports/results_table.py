@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_llmbench.reports.rows import by_deployment
 from pytest_llmbench.reports.tables import STYLES, Cell, Column, Group, decimals, grouped
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from rich.console import RenderableType
 
     from pytest_llmbench.records import ResultRecord
 
-__all__ = ["by_deployment", "name_columns", "results_table"]
+__all__ = ["name_columns", "results_table"]
 
 _FACTS = {
     "threads": "{} threads",
@@ -48,14 +49,6 @@ def results_table(results: Sequence[ResultRecord], width: int) -> list[Renderabl
             Column(("", "verdict"), [Cell(text, STYLES["invalid"]) for text in verdicts], left=True)
         )
     return grouped(columns, [Group(name, _facts(g[0]), len(g)) for name, g in groups.items()], width)
-
-
-def by_deployment(results: Iterable[ResultRecord]) -> dict[str, list[ResultRecord]]:
-    """Sort results into deployments and these into cells, both in the order first met."""
-    groups: dict[str, dict[str, list[ResultRecord]]] = {}
-    for result in results:
-        groups.setdefault(result.deployment.id, {}).setdefault(result.cell, []).append(result)
-    return {name: [result for cell in cells.values() for result in cell] for name, cells in groups.items()}
 
 
 def name_columns(rows: Sequence[ResultRecord]) -> list[Column]:

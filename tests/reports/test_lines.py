@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 
-from pytest_llmbench.reports.lines import Line, Names, capped, fold, last_replicates, shared
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from pytest_llmbench.records import ResultRecord
+from pytest_llmbench.reports.lines import Line, Names, capped, fold, shared
 
 
 def test_folded_lines_are_indented_and_fit() -> None:
@@ -73,13 +66,6 @@ def test_texts_that_differ_in_numbers_only_become_one() -> None:
     """The same note about six cells is one line with a range."""
     told = [("37% of 10 tokens", "a"), ("other", "b"), ("9% of 10 tokens", "c"), ("41.5% of 10 tokens", "d")]
     assert shared(told) == [("9-41.5% of 10 tokens", ["a", "c", "d"]), ("other", ["b"])]
-
-
-def test_the_last_replicate_carries_the_verdict(make_result: Callable[..., ResultRecord]) -> None:
-    """Earlier replicates of a cell are part of its judgement, not cells of their own."""
-    results = [make_result(workload=w, replicate=r) for r in (1, 2) for w in ("short", "long")]
-    alone = make_result(workload="alone")
-    assert last_replicates([*results, alone]) == [*results[2:], alone]
 
 
 def test_more_lines_than_anybody_reads_are_counted() -> None:

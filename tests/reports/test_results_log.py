@@ -56,7 +56,7 @@ def test_every_line_is_on_disk_when_append_returns(log: ResultsLog, make_result:
     log.append(make_result())
     document = assemble(log.path)
     assert len(document.results) == 1
-    assert document.session.complete is False
+    assert (document.session.complete, document.session.ended_at) == (False, None)
     kinds = [json.loads(line)["kind"] for line in log.path.read_text(encoding="utf-8").splitlines()]
     assert kinds == ["session", "environment", "result"]
 

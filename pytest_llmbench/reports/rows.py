@@ -1,0 +1,34 @@
+"""Which results a table shows, in which order, and what became of each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pytest_llmbench.records import ResultRecord, VerdictName
+
+__all__ = ["by_deployment", "last_replicates", "verdict_of"]
+
+
+def verdict_of(result: ResultRecord) -> VerdictName:
+    """Say what came of a result: `invalid` before anything a comparison says."""
+    return result.verdict.verdict if result.validity.valid else "invalid"
+
+
+def last_replicates(results: Iterable[ResultRecord]) -> list[ResultRecord]:
+    """Keep the results that carry a cell's verdict: replicates are judged together, with the last."""
+    results = list(results)
+    last: dict[str, int] = {}
+    for result in results:
+        last[result.cell] = max(result.replicate, last.get(result.cell, 0))
+    return [result for result in results if result.replicate == last[result.cell]]
+
+
+def by_deployment(results: Iterable[ResultRecord]) -> dict[str, list[ResultRecord]]:
+    """Sort results into deployments and these into cells, both in the order first met."""
+    groups: dict[str, dict[str, list[ResultRecord]]] = {}
+    for result in results:
+        groups.setdefault(result.deployment.id, {}).setdefault(result.cell, []).append(result)
+    return {name: [result for cell in cells.values() for result in cell] for name, cells in groups.items()}
