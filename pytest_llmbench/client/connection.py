@@ -131,6 +131,8 @@ class Connection:
         self._done = self._loop.create_future()
         try:
             async with asyncio.timeout(self._timeouts.total):
+                if self._tls is not None:
+                    payload = self._tls.encrypt(payload)
                 response.started = self._empty_at = _now()
                 response.scheduled = response.started if scheduled is None else scheduled
                 await self._send(payload, self._done)
@@ -166,7 +168,7 @@ class Connection:
         """Send it all, or as much of it as the server takes before it answers."""
         sock = self._sock
         assert sock is not None  # noqa: S101 - for the type checker: _open has run
-        data = memoryview(self._tls.encrypt(payload) if self._tls else payload)
+        data = memoryview(payload)
         while data and not done.done():
             try:
                 data = data[sock.send(data) :]
@@ -234,6 +236,8 @@ class Connection:
             self._fail(failure, at)
         elif response.complete:
             self._finish(at)
+        elif self._tls is not None and self._tls.ended:
+            self._on_end_of_file(at)
 
     def on_message_begin(self) -> None:
         """Hear from the parser that an answer begins: at most one does, after interim ones."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ssl
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,8 @@ class Tls:
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_name)
         self._record = b""
+        self.ended = False
+        """The server said that nothing more will come."""
 
     async def handshake(self, loop: asyncio.AbstractEventLoop, sock: socket.socket) -> None:
         """Agree with the server, over a socket that nobody else reads yet."""
@@ -47,15 +50,12 @@ class Tls:
     def decrypt(self, data: bytes) -> tuple[bytes, bool]:
         """Return what the bytes complete, and whether that is all: no record is left in part."""
         self._receive(data)
-        plain, whole = [], not self._record
-        try:
+        plain = []
+        with contextlib.suppress(ssl.SSLWantReadError):
             while piece := self._tls.read(_READ_SIZE):
                 plain.append(piece)
-        except ssl.SSLWantReadError:
-            pass
-        except ssl.SSLZeroReturnError:
-            whole = False
-        return b"".join(plain), whole
+            self.ended = True  # only the end reads as nothing
+        return b"".join(plain), not self._record and not self.ended
 
     def _receive(self, data: bytes) -> None:
         self._incoming.write(data)

@@ -15,6 +15,7 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
+import ssl
 import struct
 import threading
 import time
@@ -22,7 +23,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Callable
 
 __all__ = [
@@ -113,6 +113,11 @@ class Peer:
         """Return when the client has closed the connection."""
         while self._sock.recv(65536):
             pass
+
+    def end_tls(self) -> None:
+        """Say that nothing more will come, and wait for the client to say so or to leave."""
+        assert isinstance(self._sock, ssl.SSLSocket)
+        self._sock.unwrap()
 
     def reset(self) -> None:
         """End the connection with a TCP reset, as a server that was killed does."""

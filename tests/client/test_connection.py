@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import socket
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_llmbench.client import connection
 from pytest_llmbench.client.address import Address
 from pytest_llmbench.client.plan import Timeouts
 from pytest_llmbench.errors import MeasurementError
@@ -145,6 +147,43 @@ def test_closed_as_the_request_was_sent(how: str) -> None:
         traces = [trace_of(response) for response in responses(server.url, b"{}", b"{}")]
     assert [trace.failure for trace in traces] == [None, None]
     assert len(server.peers) == 2
+
+
+def _reset_before_sending(monkeypatch: pytest.MonkeyPatch, request: int) -> None:
+    """Give the server the time to reset the connection between a request's start and its sending."""
+    starts = iter(range(100))
+    real = connection._now
+
+    def slow() -> int:
+        if next(starts) == request:
+            time.sleep(0.1)
+        return real()
+
+    monkeypatch.setattr(connection, "_now", slow)
+
+
+def test_reset_before_sending(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection that is gone when the request is sent is a failure with the system's reason."""
+    _reset_before_sending(monkeypatch, 0)
+    with FakeServer(Peer.reset) as server:
+        (response,) = responses(server.url)
+    assert response.failure
+    assert (response.failure.kind, response.failure.message) == ("send", "Connection reset by peer")
+
+
+def test_refused_before_sending(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An answer that is there when sending fails is the reason of the failure."""
+    _reset_before_sending(monkeypatch, 0)
+
+    def script(peer: Peer) -> None:
+        peer.send(reply("429 Too Many Requests", b"slow down", "text/plain"), then_wait=0.02)
+        peer.reset()
+
+    with FakeServer(script) as server:
+        (response,) = responses(server.url)
+    failure = trace_of(response).failure
+    assert failure
+    assert failure.message == "HTTP 429: slow down"
 
 
 def test_closed_without_an_answer() -> None:

@@ -104,16 +104,19 @@ def test_closed_in_the_handshake() -> None:
     assert response.failure.kind == "connect"
 
 
+@pytest.mark.parametrize("politely", [True, False])
 def test_end_of_a_body_without_length(
-    context: ssl.SSLContext, certificate: Path, monkeypatch: pytest.MonkeyPatch
+    context: ssl.SSLContext, certificate: Path, monkeypatch: pytest.MonkeyPatch, *, politely: bool
 ) -> None:
-    """A body that ends with the connection ends with the TLS session too."""
+    """A body that ends with the connection ends with the TLS session too, said or not."""
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
 
     def script(peer: Peer) -> None:
         peer.receive()
         peer.send(head + b'data: {"choices": [{"delta": {"content": "a"}}]}\n\ndata: [DONE]\n\n')
+        if politely:
+            peer.end_tls()
 
     with FakeServer(script, tls=context) as server:
         assert trace_of(responses(server.url)[0]).failure is None
