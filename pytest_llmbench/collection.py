@@ -84,6 +84,14 @@ class Axis:
     def __init__(
         self, deployments: Sequence[Deployment], workloads: Mapping[str, Workload], settings: Settings
     ) -> None:
+        """Take what is to be spread over.
+
+        Raises:
+            UsageError: there is nothing to measure, or `--bench-workload` names what does not exist.
+        """
+        if not deployments:
+            message = "the configuration names no model, so there is nothing to measure"
+            raise UsageError(message)
         self._settings = settings
         self._workloads = workloads
         replicates = settings.get("replicates")

@@ -78,7 +78,7 @@ class Active:
         probe = (lambda _place: None) if config.option.collectonly else self.session.unavailable
         self.session.axis.sort(items, probe)
 
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    @pytest.hookimpl(wrapper=True, trylast=True)  # the innermost: others prepare what their teardown needs
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, None, None]:
         """Skip what this machine cannot run; a baseline that has it lets nobody skip it."""
         with demanded(self.session.demand(item)):

@@ -13,10 +13,11 @@ from pytest_llmbench.backends import BACKENDS
 from pytest_llmbench.client.generator import LoadGenerator
 from pytest_llmbench.client.plan import Timeouts
 from pytest_llmbench.collection import Axis, bench_marker, place_of
-from pytest_llmbench.errors import MeasurementError, ServerError, Unavailable, UsageError
+from pytest_llmbench.errors import MeasurementError, ServerError, Unavailable, UsageError, nearest
 from pytest_llmbench.files import locked
 from pytest_llmbench.judging import Judge
 from pytest_llmbench.measure import measure
+from pytest_llmbench.models.builtin import BUILTINS
 from pytest_llmbench.recording import record_result
 from pytest_llmbench.records import GpuRecord
 from pytest_llmbench.reports import junit
@@ -30,7 +31,7 @@ from pytest_llmbench.spec.plan import Selection
 from pytest_llmbench.spec.resolve import resolve
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import Any
 
     import pytest
@@ -78,7 +79,22 @@ def read_plan(settings: Settings, rootdir: Path) -> tuple[Plan, dict[str, Worklo
         served_model=settings.get("served-model"),
         api_key_env=settings.get("api-key-env"),
     )
-    return resolve(configuration, selection, BACKENDS), dict(configuration.workloads)
+    plan = resolve(configuration, selection, BACKENDS)
+    _check_names(plan.deployments, settings)
+    return plan, dict(configuration.workloads)
+
+
+def _check_names(deployments: Sequence[Deployment], settings: Settings) -> None:
+    """Tell what cannot be found before anything starts, rather than at the first server that needs it."""
+    for deployment in deployments:
+        kind, _, name = deployment.source.partition(":")
+        if kind == "builtin" and name not in BUILTINS and not deployment.skip:
+            message = f"{deployment.model}: no builtin model is named {name!r}: {nearest(name, BUILTINS)}"
+            raise UsageError(message)
+    key = settings.get("api-key-env")
+    if key is not None and not os.environ.get(key):
+        message = f"--bench-api-key-env: environment variable {key} is not set, or is empty"
+        raise UsageError(message)
 
 
 def _replicate_id(deployment: Deployment, replicate: int) -> str:

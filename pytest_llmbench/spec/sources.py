@@ -45,7 +45,7 @@ def check_source(name: str, known: Iterable[str]) -> None:
     path = Path(name).expanduser()
     if path.exists():
         return
-    if name.startswith(_PATH_STARTS) or ("/" not in name and name.lower().endswith(".gguf")):
+    if name.startswith(_PATH_STARTS) or name.lower().endswith(".gguf"):
         message = f"--bench-model {name}: no such file or folder"
         raise UsageError(message)
     if "/" not in name:
