@@ -126,7 +126,7 @@ def test_files_are_for_people(
     save(store, environment, result)
     (path,) = (store.root / "main").iterdir()
     text = path.read_text(encoding="utf-8")
-    assert path.name == "tiny-glm.llama.tp01.gpux00%2Fshort%2Fc1.json"
+    assert path.name == "tiny-glm.llama.tp01.gpux00%2Fshort%2Fc001.json"
     assert text == json.dumps(json.loads(text), indent=2, sort_keys=True) + "\n"
     assert '\n            "ttft.p50": 0.0121' in text
     assert json.loads(text)["schema_version"] == "1.0"
@@ -296,7 +296,7 @@ def test_a_tests_cells_are_known_by_its_node_id(
     """So a test that now measures nothing can be told from one that never did."""
     save(store, environment, make_result(nodeid="t"), make_result(nodeid="t", concurrency=8))
     baseline = store.load("main")
-    assert [cell.rpartition("/")[2] for cell in baseline.missing("t")] == ["c1", "c8"]
+    assert [cell.rpartition("/")[2] for cell in baseline.missing("t")] == ["c001", "c008"]
     assert baseline.missing("u") == ()
 
 

@@ -94,7 +94,7 @@ def test_the_message_has_the_metrics_in_its_first_line(make_result: MakeResult) 
         "throughput_output -57 % (701 tok/s -> 300 tok/s, limit -10 %)"
     )
     rest = "\n".join(others)
-    assert "tiny-glm.llama.tp01.gpux00/short/c1: regressed against baseline 'main' (3 sessions)" in rest
+    assert "tiny-glm.llama.tp01.gpux00/short/c001: regressed against baseline 'main' (3 sessions)" in rest
     assert "plain threshold, not a statistical test" in rest
     assert "also compared: tpot.p50 -50 % (improved), e2e.p50 +0.0 % (pass)" in rest
     assert "itl.p50 could not be measured" in rest

@@ -1,0 +1,159 @@
+"""An engine that answers at a steady pace, or badly in a way that is chosen, and notes what it was asked.
+
+Slow on purpose: with milliseconds between chunks, a busy machine does not make a measurement invalid.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import struct
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["Behaviour", "FakeEngine"]
+
+Behaviour = Literal["well", "refuse", "fail", "cut", "reset", "error", "nothing", "hang", "every other fails"]
+
+_PROMPT_TOKENS = 10
+
+
+class FakeEngine:
+    """Serves one or more models at `url` between `with` and its end; not owned by any engine we know.
+
+    Attributes:
+        behaviour: how completions are answered.
+        requests: bodies of the completions that were asked for.
+        headers: their headers, each a mapping with lower-case names.
+        first, gap: seconds before the first chunk and between chunks.
+    """
+
+    def __init__(self) -> None:
+        self.behaviour: Behaviour = "well"
+        self.requests: list[dict[str, Any]] = []
+        self.headers: list[Mapping[str, str]] = []
+        self.models = ["fake-model"]
+        self.key: str | None = None
+        self.first, self.gap = 0.01, 0.004
+        self._server = _Server(("127.0.0.1", 0), _Handler)
+        self._server.engine = self
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def __enter__(self) -> Self:
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+    def forget(self) -> None:
+        """Be as new."""
+        self.behaviour, self.models, self.key, self.first, self.gap = (
+            "well",
+            ["fake-model"],
+            None,
+            0.01,
+            0.004,
+        )
+        self.requests.clear()
+        self.headers.clear()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+    engine: FakeEngine
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server: _Server
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+    def handle(self) -> None:
+        with contextlib.suppress(OSError):  # the client went away
+            super().handle()
+
+    def do_GET(self) -> None:
+        engine = self.server.engine
+        if engine.key is not None and self.headers.get("Authorization") != f"Bearer {engine.key}":
+            self._reply(401, {"error": {"message": "wrong key"}})
+        elif self.path == "/v1/models":
+            self._reply(200, {"data": [{"id": name, "object": "model"} for name in engine.models]})
+        else:
+            self._reply(404, {"error": {"message": "no such page"}})
+
+    def do_POST(self) -> None:
+        engine = self.server.engine
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if not self.path.endswith("/completions"):
+            self._reply(404, {"error": {"message": "no such page"}})
+            return
+        engine.headers.append({name.lower(): value for name, value in self.headers.items()})
+        engine.requests.append(body)
+        behaviour = engine.behaviour
+        if behaviour == "every other fails":
+            behaviour = "fail" if len(engine.requests) % 2 else "well"
+        match behaviour:
+            case "refuse":
+                self._reply(400, {"error": {"message": "prompt too long for this model"}})
+            case "fail":
+                self._reply(503, {"error": {"message": "out of memory"}})
+            case "hang":
+                time.sleep(30)
+            case _:
+                self._stream(body["max_tokens"], behaviour)
+
+    def _stream(self, count: int, behaviour: Behaviour) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        time.sleep(self.server.engine.first)
+        output = 0 if behaviour == "nothing" else count
+        for index in range(output):
+            self._event({"choices": [{"index": 0, "delta": {"content": "word "}, "finish_reason": None}]})
+            if index == 1 and behaviour in {"cut", "reset"}:
+                self._break_off(behaviour)
+                return
+            if index == 1 and behaviour == "error":
+                self._event({"error": {"message": "engine core died", "type": "internal"}})
+                break
+            time.sleep(self.server.engine.gap)
+        else:
+            self._event({"choices": [{"index": 0, "delta": {}, "finish_reason": "length"}]})
+            counts = {"prompt_tokens": _PROMPT_TOKENS, "completion_tokens": output}
+            self._event({"choices": [], "usage": {**counts, "total_tokens": _PROMPT_TOKENS + output}})
+            self._send(b"data: [DONE]\n\n")
+        self.wfile.write(b"0\r\n\r\n")
+
+    def _break_off(self, behaviour: Behaviour) -> None:
+        if behaviour == "reset":
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.close_connection = True
+
+    def _event(self, document: Mapping[str, Any]) -> None:
+        self._send(b"data: " + json.dumps({"model": "fake-model", **document}).encode() + b"\n\n")
+
+    def _send(self, data: bytes) -> None:
+        self.wfile.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
+
+    def _reply(self, status: int, document: Mapping[str, Any]) -> None:
+        body = json.dumps(document).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
