@@ -10,6 +10,7 @@ from __future__ import annotations
 import socket
 import struct
 import sys
+import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ __all__ = ["ANCILLARY_SIZE", "kernel_stamp", "prime", "request_stamps"]
 # its type is the option's own number.
 _SO_TIMESTAMPNS = 35
 _TIMESPEC = struct.Struct("qq")  # struct timespec of a 64-bit kernel: seconds, nanoseconds
+_PRIMING_TRIES, _PRIMING_SECONDS = 250, 0.5
 _HAS_STAMPS = sys.platform == "linux"
 
 ANCILLARY_SIZE = socket.CMSG_SPACE(_TIMESPEC.size) if _HAS_STAMPS else 0
@@ -42,13 +44,23 @@ def kernel_stamp(ancillary: Sequence[tuple[int, int, bytes]]) -> int | None:
 
 
 def prime() -> socket.socket | None:
-    """Switch stamping on for the host and return the socket that keeps it on.
+    """Switch stamping on for the host and return the socket that keeps it on, once it is on.
 
-    The kernel stamps packets only while some socket wants stamps, and switches over with a delay;
+    The kernel stamps packets only while some socket wants stamps, and switches over in the background;
     without this the first packets of a run would carry none. Keep the socket until the run is over.
     """
     if not _HAS_STAMPS:
         return None
-    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    request_stamps(sock)
-    return sock
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        receiver = socket.create_connection(listener.getsockname())
+        request_stamps(receiver)
+        sender, _ = listener.accept()
+    with sender:
+        # TCP, because a UDP packet that has no stamp gets one when it is read.
+        for _ in range(_PRIMING_TRIES):
+            sender.send(b"?")
+            _, ancillary, _, _ = receiver.recvmsg(1, ANCILLARY_SIZE)
+            if kernel_stamp(ancillary) is not None:
+                break
+            time.sleep(_PRIMING_SECONDS / _PRIMING_TRIES)
+    return receiver

@@ -11,6 +11,7 @@ from pytest_llmbench.client.connection import Connection
 from pytest_llmbench.client.decode import decode
 from pytest_llmbench.client.dialects import DIALECTS
 from pytest_llmbench.client.plan import LoadPlan, Timeouts
+from pytest_llmbench.client.stamps import prime
 from tests.client.fake_server import FakeServer, Peer, answer
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ def responses(
     """Send requests one after the other on one connection, with a pause (s) between them."""
 
     async def exchange() -> list[Response]:
+        primed = prime()
         connection = Connection(Address.resolve(url), headers or {}, timeouts)
         answers = []
         try:
@@ -44,6 +46,8 @@ def responses(
                 await asyncio.sleep(pause)
         finally:
             connection.close()
+            if primed is not None:
+                primed.close()
         return answers
 
     return asyncio.run(exchange())

@@ -149,14 +149,12 @@ def test_closed_as_the_request_was_sent(how: str) -> None:
     assert len(server.peers) == 2
 
 
-def _reset_before_sending(monkeypatch: pytest.MonkeyPatch, request: int) -> None:
-    """Give the server the time to reset the connection between a request's start and its sending."""
-    starts = iter(range(100))
-    real = connection._now
+def _reset_before_sending(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give the server the time to reset the connection between the first request's start and its sending."""
+    real, delays = connection._now, iter([0.1])
 
     def slow() -> int:
-        if next(starts) == request:
-            time.sleep(0.1)
+        time.sleep(next(delays, 0))
         return real()
 
     monkeypatch.setattr(connection, "_now", slow)
@@ -164,8 +162,13 @@ def _reset_before_sending(monkeypatch: pytest.MonkeyPatch, request: int) -> None
 
 def test_reset_before_sending(monkeypatch: pytest.MonkeyPatch) -> None:
     """A connection that is gone when the request is sent is a failure with the system's reason."""
-    _reset_before_sending(monkeypatch, 0)
-    with FakeServer(Peer.reset) as server:
+    _reset_before_sending(monkeypatch)
+
+    def script(peer: Peer) -> None:
+        peer.wait(0.03)  # until the client has connected
+        peer.reset()
+
+    with FakeServer(script) as server:
         (response,) = responses(server.url)
     assert response.failure
     assert (response.failure.kind, response.failure.message) == ("send", "Connection reset by peer")
@@ -173,10 +176,10 @@ def test_reset_before_sending(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_refused_before_sending(monkeypatch: pytest.MonkeyPatch) -> None:
     """An answer that is there when sending fails is the reason of the failure."""
-    _reset_before_sending(monkeypatch, 0)
+    _reset_before_sending(monkeypatch)
 
     def script(peer: Peer) -> None:
-        peer.send(reply("429 Too Many Requests", b"slow down", "text/plain"), then_wait=0.02)
+        peer.send(reply("429 Too Many Requests", b"slow down", "text/plain"), then_wait=0.03)
         peer.reset()
 
     with FakeServer(script) as server:

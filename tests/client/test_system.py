@@ -36,6 +36,17 @@ def test_stamp_is_when_the_packet_came() -> None:
     assert before <= stamp <= after
 
 
+@linux
+def test_priming_gives_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no packet is ever stamped, as in some sandboxes, priming ends and the clock is the user's."""
+    monkeypatch.setattr(stamps, "kernel_stamp", lambda _: None)
+    monkeypatch.setattr(stamps, "_PRIMING_TRIES", 2)
+    monkeypatch.setattr(stamps, "_PRIMING_SECONDS", 0)
+    primed = stamps.prime()
+    assert primed
+    primed.close()
+
+
 def test_no_stamp() -> None:
     """Other ancillary messages, short ones and none at all are no stamp."""
     whole = struct.pack("qq", 1, 5)
