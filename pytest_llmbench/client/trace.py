@@ -32,7 +32,8 @@ class Chunk:
     """One event of the stream that carried generated output.
 
     `at` is when it arrived. `uncertainty` (ns) bounds how much earlier it may have arrived: 0 if it was
-    alone in its read. `tokens` is the number of output tokens it carried, None where the server did not
+    alone in its read. With the user's clock `at` is the time of the read, and later than the arrival by
+    as much as the reader was late, which nothing bounds. `tokens` is the number of output tokens it carried, None where the server did not
     say. `answer` is false for reasoning text.
     """
 
