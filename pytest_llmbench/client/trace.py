@@ -33,8 +33,8 @@ class Chunk:
 
     `at` is when it arrived. `uncertainty` (ns) bounds how much earlier it may have arrived: 0 if it was
     alone in its read. With the user's clock `at` is the time of the read, and later than the arrival by
-    as much as the reader was late, which nothing bounds. `tokens` is the number of output tokens it carried, None where the server did not
-    say. `answer` is false for reasoning text.
+    as much as the reader was late, which nothing bounds. `tokens` is the number of output tokens it carried,
+    None where the server did not say. `answer` is false for reasoning text.
     """
 
     at: int
