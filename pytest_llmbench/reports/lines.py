@@ -19,6 +19,7 @@ _GLUE = "\N{NO-BREAK SPACE}"
 _GLUED = re.compile(
     r"""(?<=\d)\ (?=(?:%|m?s|µs|tok/s|req/s|points?|not)(?!\w))  # a number and its unit
     | \ (?=\d[\d.]*\ (?:%|point))                              # and what it is of
+    | (?<=[s%])\ (?=->\ \d) | (?<=->)\ (?=\d[\d.]*\ \S*[s%])        # what it was and what it is
     | (?<=not)\ (?=compared) | (?<=limit)\ (?=[+-]\d)
     | \ (?=c\d+\b)                                            # a workload and its load
     | (?<=pytest)\ (?=-m) | (?<=-m)\ (?=\w) | \ (?=--bench)    # a command, which is there to be copied

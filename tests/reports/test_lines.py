@@ -19,7 +19,8 @@ def test_folded_lines_are_indented_and_fit() -> None:
     "together",
     [
         "ttft.p50 10 %",
-        "12.1 ms",
+        "12.1 ms -> 37.8 ms",
+        "701 tok/s -> 539 tok/s",
         "701 tok/s",
         "error_rate 1 point",
         "limit +10 %",
