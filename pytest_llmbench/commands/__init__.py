@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from pytest_llmbench.commands.calibrate_client import CalibrateClient
 from pytest_llmbench.commands.report import Report
 
 if TYPE_CHECKING:
@@ -28,4 +29,4 @@ class Command(Protocol):
         """Do it and return the exit code; an `LLMBenchError` is told in one message and no traceback."""
 
 
-COMMANDS: tuple[Command, ...] = (Report(),)
+COMMANDS: tuple[Command, ...] = (Report(), CalibrateClient())
