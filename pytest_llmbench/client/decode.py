@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from pytest_llmbench.client.dialects.base import Delta, error_message
+from pytest_llmbench.client.dialects.documents import error_message
 from pytest_llmbench.client.sse import events
 from pytest_llmbench.client.trace import Chunk, Failure, RequestTrace
 
 if TYPE_CHECKING:
     from pytest_llmbench.client.connection import Response
-    from pytest_llmbench.client.dialects import Dialect, Usage
+    from pytest_llmbench.client.dialects import Delta, Dialect, Timings, Usage
 
 __all__ = ["decode"]
 
 _HTTP_OK = 200
+_NO_SUCH_PAGE = (404, 405)
 _LONGEST_MESSAGE = 500
 
 
@@ -25,7 +26,8 @@ def decode(
     """Decode one response.
 
     A status other than 200, an error inside the stream, a stream without its end and a stream without output
-    are failures; whatever arrived before is kept in the trace.
+    are failures; whatever arrived before is kept in the trace. The text is kept on demand, and for a success
+    whose tokens the server did not count.
     """
     trace = RequestTrace(
         index=index,
@@ -40,16 +42,19 @@ def decode(
     if response.status == _HTTP_OK and response.stream:
         _decode_stream(response, dialect, trace, keep_text=keep_text)
     elif response.status and trace.failure is None:
-        trace.failure = _refusal(response)
+        trace.failure = _refusal(response, dialect)
     return trace
 
 
 def _decode_stream(response: Response, dialect: Dialect, trace: RequestTrace, *, keep_text: bool) -> None:
     texts: list[str] = []
     done, counted, error = False, 0, None
+    read, reply = dialect.read, ""
     for event in events(response.parts):
         try:
-            delta = dialect.read(event)
+            delta = read(event)
+            if delta.whole:
+                delta, reply = _news(delta, reply), delta.text
         except (ValueError, AttributeError, TypeError, KeyError) as problem:
             error = Failure("protocol", f"not an event of {dialect.name}: {event.data[:80]!r} ({problem})")
             break
@@ -61,15 +66,26 @@ def _decode_stream(response: Response, dialect: Dialect, trace: RequestTrace, *,
         if delta.output:
             tokens, counted = _tokens_of_chunk(delta, counted)
             trace.chunks.append(Chunk(event.at, event.uncertainty, tokens, delta.answer))
-            if keep_text:
-                texts.append(delta.text)
+            texts.append(delta.text)
         if delta.finish is not None:
             trace.finish_reason, trace.finished = delta.finish, event.at
-        trace.served_model = delta.model or trace.served_model
+        if delta.model is not None:
+            trace.served_model = delta.model
+        if delta.timings is not None:
+            _take_timings(trace, delta.timings)
         done = done or delta.done
-    if keep_text:
-        trace.text = "".join(texts)
     trace.failure = error or trace.failure or _lack(response, trace, done=done)
+    if keep_text or (trace.failure is None and trace.output_tokens is None):
+        trace.text = "".join(texts)
+
+
+def _news(delta: Delta, reply: str) -> Delta:
+    """Reduce an event that holds the whole reply so far to what is new in it."""
+    if not delta.text.startswith(reply):
+        message = "it does not begin with what came before"
+        raise ValueError(message)
+    text = delta.text[len(reply) :]
+    return delta._replace(text=text, output=text != "", answer=delta.answer and text != "")
 
 
 def _tokens_of_chunk(delta: Delta, counted: int) -> tuple[int | None, int]:
@@ -90,6 +106,10 @@ def _take_usage(trace: RequestTrace, usage: Usage) -> None:
         trace.reasoning_tokens = usage.reasoning
 
 
+def _take_timings(trace: RequestTrace, timings: Timings) -> None:
+    trace.server_prefill, trace.server_decode = timings
+
+
 def _lack(response: Response, trace: RequestTrace, *, done: bool) -> Failure | None:
     """What a stream without an error of its own lacks for being a success."""
     if not done and (trace.finish_reason is None or not response.complete):
@@ -99,7 +119,7 @@ def _lack(response: Response, trace: RequestTrace, *, done: bool) -> Failure | N
     return None
 
 
-def _refusal(response: Response) -> Failure:
+def _refusal(response: Response, dialect: Dialect) -> Failure:
     body = b"".join(part.data for part in response.parts)
     try:
         message = error_message(json.loads(body))
@@ -109,4 +129,6 @@ def _refusal(response: Response) -> Failure:
     text = " ".join(text.split())[:_LONGEST_MESSAGE]
     if response.status == _HTTP_OK:
         return Failure("protocol", f"the answer is not an event stream: {text}", response.status)
+    if response.status in _NO_SUCH_PAGE:
+        text = f"{text} (asked for {dialect.path}: the server may not have this endpoint)"
     return Failure("http_status", f"HTTP {response.status}: {text}", response.status)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -12,9 +11,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Event", "events"]
 
+_LF = 10
 
-@dataclass(frozen=True, slots=True)
-class Event:
+
+class Event(NamedTuple):
     """One event: its data, its name if it has one, and when its last byte arrived.
 
     `at` is in ns; `uncertainty` (ns) bounds how much earlier it may have been: 0 if the event's end is the
@@ -35,7 +35,12 @@ def events(parts: Iterable[Part]) -> Iterator[Event]:
     """
     rest = b""
     for part in parts:
-        text = rest + part.data
+        text = part.data
+        if not rest and text.find(b"\n") == len(text) - 2 and text[:6] == b"data: " and text[-1] == _LF:
+            # One event alone in its read, as nearly all are.
+            yield Event(part.at, 0 if part.last else max(0, part.at - part.since), text[6:-2].removesuffix(b"\r"))
+            continue
+        text = rest + text
         held = b"\r" if text.endswith(b"\r") else b""
         if b"\r" in text:
             text = text.removesuffix(b"\r").replace(b"\r\n", b"\n")

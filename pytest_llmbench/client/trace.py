@@ -57,7 +57,10 @@ class RequestTrace:
         finished: arrival of the chunk with the finish reason, ns.
         ended: end of the response stream, ns.
         clock: `kernel` if every read carried the kernel's stamp, else `user`.
-        text: the reply, only if it was asked for.
+        token_source: who counted prompt and output tokens.
+        server_prefill: what the server says it spent on the prompt, s.
+        server_decode: what the server says it spent from the first token to the last, s.
+        text: the reply, only if it was asked for or nobody has counted its tokens yet.
     """
 
     index: int
@@ -74,6 +77,8 @@ class RequestTrace:
     token_source: TokenSource | None = None
     cached_tokens: int | None = None
     reasoning_tokens: int | None = None
+    server_prefill: float | None = None
+    server_decode: float | None = None
     finish_reason: str | None = None
     served_model: str | None = None
     failure: Failure | None = None

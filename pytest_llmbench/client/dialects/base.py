@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from pytest_llmbench.client.sse import Event
 
-__all__ = ["Ask", "Delta", "Dialect", "Usage", "error_message"]
+__all__ = ["Ask", "Delta", "Dialect", "Timings", "Usage"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Ask:
 
 
 class Usage(NamedTuple):
-    """Token counts as the server gave them; None where it did not."""
+    """Token counts as the server gave them, from the start of the reply; None where it did not."""
 
     prompt: int | None = None
     output: int | None = None
@@ -35,11 +35,24 @@ class Usage(NamedTuple):
     reasoning: int | None = None
 
 
+class Timings(NamedTuple):
+    """What the server itself says it spent on a request, in seconds."""
+
+    prefill: float | None = None
+    decode: float | None = None
+
+
 class Delta(NamedTuple):
     """What one event says.
 
-    `output` is true if it carries generated output of any kind, `answer` if some of that is answer rather
-    than reasoning. `done` marks the stream's own end mark.
+    Attributes:
+        output: it carries generated output of any kind.
+        answer: some of that is answer rather than reasoning.
+        text: the output; with `whole`, the reply so far, of which only what is new is output.
+        finish: why generation ended: `stop`, `length` or `tool_calls` where the API's word means that, else
+            the API's own word.
+        usage: counts up to and including this event.
+        done: the stream's own end mark.
     """
 
     output: bool = False
@@ -50,34 +63,35 @@ class Delta(NamedTuple):
     error: str | None = None
     model: str | None = None
     done: bool = False
+    whole: bool = False
+    timings: Timings | None = None
 
 
 class Dialect(Protocol):
-    """An API for streaming generation."""
+    """An API for streaming generation.
+
+    Attributes:
+        name: unique among dialects.
+        path: where requests are posted.
+        templated: the server puts the prompt into the model's chat template.
+    """
 
     name: str
     path: str
+    templated: bool
+
+    def headers(self, api_key: str | None) -> dict[str, str]:
+        """Return HTTP headers this API wants beside the usual authorization."""
 
     def body(self, ask: Ask, *, model: str, extras: Mapping[str, object]) -> dict[str, Any]:
-        """Return the JSON body of a streaming request; `extras` are the engine's own fields."""
+        """Return the JSON body of a streaming request.
+
+        `extras` are the engine's own fields; objects among them are merged, everything else replaces.
+        """
 
     def read(self, event: Event) -> Delta:
         """Say what an event means.
 
         Raises:
-            ValueError: it is not what this API sends.
+            ValueError: it is not what this API sends. AttributeError, KeyError and TypeError mean the same.
         """
-
-
-def error_message(document: object) -> str | None:
-    """Return the message of an error document, in any of the shapes the engines use, or None."""
-    if not isinstance(document, dict):
-        return None
-    error = document.get("error")
-    if error is None and document.get("object") == "error":
-        error = document
-    if error is None and "detail" in document:
-        error = document["detail"]
-    if isinstance(error, dict):
-        error = error.get("message") or error
-    return None if error is None else str(error)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_llmbench.client.dialects import DIALECTS, Ask
-from pytest_llmbench.client.dialects.base import error_message
+from pytest_llmbench.client.dialects.documents import error_message
 
 COMMON = {
     "model": "m",
@@ -36,6 +36,11 @@ def test_names_and_paths() -> None:
     assert {name: dialect.path for name, dialect in DIALECTS.items()} == {
         "openai-chat": "/v1/chat/completions",
         "openai-completions": "/v1/completions",
+        "openai-responses": "/v1/responses",
+        "anthropic-messages": "/v1/messages",
+        "llama-completion": "/completion",
+        "sglang-generate": "/generate",
+        "sglang-generate-incremental": "/generate",
     }
     assert all(dialect.name == name for name, dialect in DIALECTS.items())
 
