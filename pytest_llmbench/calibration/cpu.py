@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-__all__ = ["tree_seconds"]
+__all__ = ["descendants_seconds", "tree_seconds"]
 
 # Fields of /proc/PID/stat after the command's closing parenthesis, which is the only safe place to start
 # counting: a command may hold blanks and parentheses of its own.
@@ -28,17 +28,20 @@ def tree_seconds(*, without: Collection[int] = ()) -> float:
     for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN):
         usage = resource.getrusage(who)
         seconds += usage.ru_utime + usage.ru_stime
+    return seconds + descendants_seconds(os.getpid(), without=without)
+
+
+def descendants_seconds(root: int, *, without: Collection[int] = ()) -> float:
+    """CPU seconds of what descends from `root`, and of what those have waited for."""
     children = _living()
-    todo = [pid for pid, _ in children[os.getpid()]]
-    times = {pid: ticks for found in children.values() for pid, ticks in found}
+    todo = [root]
     ticks = 0
     while todo:
-        pid = todo.pop()
-        if pid in without:
-            continue
-        ticks += times[pid]
-        todo += [child for child, _ in children[pid]]
-    return seconds + ticks / os.sysconf("SC_CLK_TCK")
+        for child, used in children[todo.pop()]:
+            if child not in without:
+                ticks += used
+                todo.append(child)
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def _living() -> dict[int, list[tuple[int, int]]]:
