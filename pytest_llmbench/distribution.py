@@ -29,6 +29,24 @@ class DeploymentScheduling(LoadScopeScheduling):
         # Otherwise groups are ordered by how many tests they have.
         config.option.loadscopereorder = False
 
+    def remove_node(self, node: Any) -> str | None:  # noqa: ANN401
+        """Give what a crashed worker had left to others, but not again the test that crashed it.
+
+        The scheduler's own would crash worker after worker on it, each after starting a server. It also
+        hands out again what is done, and a worker that is given nothing to do never asks for more.
+        """
+        left = {
+            scope: unit
+            for scope, work in self.assigned_work[node].items()
+            if (unit := {nodeid: done for nodeid, done in work.items() if not done})
+        }
+        crashed = next((nodeid for unit in left.values() for nodeid in unit), None)
+        for unit in left.values():
+            unit.pop(crashed, None)
+        self.assigned_work[node] = {scope: unit for scope, unit in left.items() if unit}
+        super().remove_node(node)
+        return crashed
+
     def _split_scope(self, nodeid: str) -> str:
         return self._scope(nodeid)
 
