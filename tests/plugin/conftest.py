@@ -23,7 +23,7 @@ from pytest_llmbench.spec.deployment import Deployment
 from tests.plugin.fake_engine import FakeEngine
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 __all__ = ["Left", "Project"]
 
@@ -43,6 +43,12 @@ WORKLOADS = """
       tiny: {out: 4, prompts: ["Why is the sky blue?", "How do boats float?"]}
       other: {out: 6, prompts: ["What is bread made of?"]}
       exact: {in: 64, out: 4}
+"""
+
+_INI = """
+[pytest]
+addopts = -p no:benchmark -p no:hypothesispytest -p no:deepeval
+filterwarnings = error
 """
 
 
@@ -89,10 +95,35 @@ class Left:
         """The JUnit report beside the document."""
         return self.read_junit(self.folder / "junit.xml")
 
+    def baseline(self, name: str = "main") -> dict[str, dict[str, Any]]:
+        """The cells of a baseline, as they are stored."""
+        files = (self.root / "results" / "baselines" / name).glob("*.json")
+        documents = [json.loads(path.read_text(encoding="utf-8")) for path in files]
+        return {document["cell"]: document for document in documents}
+
+    def edit_baseline(self, edit: Callable[[dict[str, Any]], None], name: str = "main") -> None:
+        """Change every session of every cell of a baseline."""
+        for path in (self.root / "results" / "baselines" / name).glob("*.json"):
+            document = json.loads(path.read_text(encoding="utf-8"))
+            for entry in document["sessions"].values():
+                edit(entry)
+            path.write_text(json.dumps(document), encoding="utf-8")
+
     @staticmethod
     def read_junit(path: Path) -> ET.Element:
         """Read any JUnit file; it is ours, so there is nothing to fear in it."""
         return ET.fromstring(path.read_text(encoding="utf-8"))  # noqa: S314
+
+    def measured(self) -> None:
+        """Hold it to having measured all it selected, and to nothing being wrong but a busy machine.
+
+        For real servers, which are faster than a client that has to wait for a core.
+        """
+        assert self.results, self.out
+        assert self.unmeasured == []
+        reasons = [reason for result in self.results for reason in result["validity"]["reasons"]]
+        assert all(reason.startswith(("the client was late", "the load gen")) for reason in reasons), self.out
+        assert self.code == (1 if reasons else 0), self.out
 
     def usage_error(self, *texts: str) -> None:
         """Hold it to a usage error that says this."""
@@ -109,7 +140,10 @@ class Project(Protocol):
     root: Path
 
     def __call__(self, *args: str, own_process: bool = False) -> Left:
-        """Run `pytest -m bench`, against the fake engine unless the arguments choose something else."""
+        """Run `pytest -m bench`, against the fake engine unless the arguments choose something else.
+
+        `--no-url` and `--no-workload` leave these options out, `--plain` every one.
+        """
 
     def command(self, *args: str) -> list[str]:
         """The command of a run in a process of its own."""
@@ -160,22 +194,22 @@ class _Project:
         self.suite(SUITE)
         (self.root / "config").mkdir()
         (self.root / "config" / "workloads.yaml").write_text(textwrap.dedent(WORKLOADS), encoding="utf-8")
-        pytester.makeini(
-            "[pytest]\naddopts = -p no:benchmark -p no:hypothesispytest -p no:deepeval\nfilterwarnings = error"
-        )
+        pytester.makeini(_INI)
 
     def suite(self, text: str) -> None:
         (self.root / "test_suite.py").write_text(textwrap.dedent(text), encoding="utf-8")
 
     def arguments(self, args: tuple[str, ...]) -> list[str]:
+        if "--plain" in args:
+            return [arg for arg in args if arg != "--plain"]
         given = [arg.partition("=")[0] for arg in args]
         usual = [] if "-m" in given else ["-m", "bench"]
         for option, value in (("workload", "tiny"), ("requests", "2"), ("warmup", "1")):
-            if f"--bench-{option}" not in given:
+            if not {f"--bench-{option}", f"--no-{option}"} & set(given):
                 usual.append(f"--bench-{option}={value}")
         if not {"--bench-url", "--bench-model", "--bench-config", "--no-url"} & set(given):
             usual.append(f"--bench-url=fake={self._engine.url}")
-        return [*usual, *(arg for arg in args if arg != "--no-url")]
+        return [*usual, *(arg for arg in args if arg not in {"--no-url", "--no-workload"})]
 
     def command(self, *args: str) -> list[str]:
         return [sys.executable, "-m", "pytest", *self.arguments(args)]

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 def test_reaches_the_engine(project: Project) -> None:
     """It is in the report, and the server runs with it."""
     left = project("--bench-model=tiny-glm", "--bench-arg=ctx-size=2048", "--bench-arg=llama.parallel=2")
-    assert left.code == 0, left.out
+    left.measured()
     args = left.result["deployment"]["args"]
     assert (args["ctx-size"], args["parallel"]) == (2048, 2)
     facts = left.result["server"]["facts"]

@@ -29,7 +29,7 @@ def test_reaches_the_engine_and_is_only_named(project: Project) -> None:
         """
     )
     left = project("--bench-model=tiny-glm", "--bench-env=MY_TOKEN=hunter2secret")
-    assert left.code == 0, left.out
+    left.measured()
     assert left.result["deployment"]["env"] == ["MY_TOKEN"]
     for path in left.folder.rglob("*"):
         assert path.is_dir() or "hunter2secret" not in path.read_text(errors="replace"), path

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 def test_sets_the_exact_length(project: Project, real_url: str) -> None:
     """The server counts what was asked for, and the cell is named after it."""
     left = project("--bench-input-tokens=40", "--bench-output-tokens=3", f"--bench-url=real={real_url}")
-    assert left.code == 0, left.out
+    left.measured()
     assert left.result["workload"]["id"] == "in0040-out0003"
     assert left.result["workload"]["input_tokens"] == 40
     assert left.result["metrics"]["prompt_tokens"]["p50"] == 40

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 def test_starts_every_server_afresh(project: Project, mode: list[str]) -> None:
     """Replicate by replicate (A1 B1 A2 B2), one start each, however tests are distributed."""
     left = project("--bench-replicates=2", "--bench-model=tiny-glm,tiny-llama", *mode)
-    assert left.code == 0, left.out
+    left.measured()
     assert left.report["session"]["server_starts"] == 4
     order = [(result["deployment"]["model"], result["replicate"]) for result in left.results]
     if "-n2" in mode:  # one worker has all of a deployment

@@ -10,10 +10,9 @@ if TYPE_CHECKING:
 
 def test_ends_a_start_that_takes_longer(project: Project) -> None:
     """The wait is over after that time, with what the server said so far."""
-    (project.root / "slow.yaml").write_text(
-        "models:\n- {id: slow, source: 'builtin:tiny-glm', run: [llama], "
-        "backends: {llama: {runtime: embedded, env: {PYTHONPATH: %s}}}}" % project.root
-    )
+    embedded = f"{{runtime: embedded, env: {{PYTHONPATH: {project.root}}}}}"
+    model = f"{{id: slow, source: 'builtin:tiny-glm', run: [llama], backends: {{llama: {embedded}}}}}"
+    (project.root / "slow.yaml").write_text(f"models: [{model}]")
     (project.root / "sitecustomize.py").write_text("import time; time.sleep(20)")
     left = project("--bench-config=slow.yaml", "--bench-start-timeout=1")
     assert left.code == 1, left.out

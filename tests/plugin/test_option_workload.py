@@ -56,16 +56,30 @@ def test_refuses_nothing(project: Project) -> None:
     project("--bench-workload=").usage_error("--bench-workload: expected NAME, not nothing")
 
 
-def test_a_wrong_one_in_a_marker_is_told_without_a_traceback(project: Project) -> None:
-    """The author's mistake is a collection error of one line, and nothing is left behind."""
-    project.suite(
-        """
-        import pytest
+MISSPELT = """
+    import pytest
 
-        @pytest.mark.bench(workloads=["tinny"])
-        def test_it(bench, workload): ...
-        """
-    )
-    left = project("-p", "no:xdist", "--bench-json=x.json", "--bench-runs=1")
-    # The option would replace the marker's.
-    assert left.code == 0, left.out
+    @pytest.mark.bench({argument})
+    def test_it(bench, workload): ...
+"""
+
+
+@pytest.mark.parametrize(
+    ("argument", "told"),
+    [
+        ("workloads=['ohter']", "unknown workload 'ohter': did you mean 'other'?"),
+        ("workload=['short']", "the bench marker has no argument 'workload': did you mean 'workloads'?"),
+        ("'short'", "the bench marker has no argument 'short'"),
+    ],
+)
+def test_a_mistake_in_a_marker_is_told_without_a_traceback(
+    project: Project, argument: str, told: str
+) -> None:
+    """It is the author's: a collection error of one line, and nothing is left behind."""
+    project.suite(MISSPELT.format(argument=argument))
+    left = project("--no-workload")
+    assert left.code == pytest.ExitCode.INTERRUPTED, left.out
+    assert told in left.out
+    assert "Traceback" not in left.out
+    assert "During handling" not in left.out
+    assert not (project.root / "results").exists()

@@ -1,0 +1,115 @@
+"""One start a replicate, whatever runs the tests and whatever the deployments are called."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.plugin.conftest import Project
+    from tests.plugin.fake_engine import FakeEngine
+
+_SUITES = Path(__file__).parents[2] / "bench_suites"
+
+
+@pytest.mark.parametrize("replicates", [1, 2])
+def test_the_shipped_suites_start_each_server_once(
+    project: Project, mode: list[str], replicates: int
+) -> None:
+    """Two files, workloads and concurrencies: as many starts as deployments and replicates."""
+    if replicates == 2 and mode == ["-n0"]:
+        pytest.skip("covered by the others")
+    shutil.rmtree(project.root / "config")
+    (project.root / "test_suite.py").unlink()
+    shutil.copytree(_SUITES, project.root / "bench_suites", ignore=shutil.ignore_patterns("__pycache__"))
+    left = project(
+        "--no-workload", "--bench-model=tiny-glm,tiny-llama", "--bench-output-tokens=2",
+        "--bench-requests=2", f"--bench-replicates={replicates}", *mode,
+    )  # fmt: skip
+    assert left.report["session"]["server_starts"] == 2 * replicates, left.out
+    assert len(left.results) == 2 * replicates * 6
+    assert len({result["cell"] for result in left.results}) == 12
+    assert len({result["server"]["served_model"] for result in left.results}) == 2 * replicates
+    left.measured()
+
+
+def test_ids_that_begin_with_each_other(project: Project, engine: FakeEngine) -> None:
+    """Each deployment stays on one worker, though one's id is the beginning of another's."""
+    names = ("m", "m.openai", "m.openai.tp01.gpux00-tiny", "x-m")
+    entries = ", ".join(
+        f"{{id: {name}, backends: {{openai: {{runtime: external, url: {engine.url}}}}}}}" for name in names
+    )
+    (project.root / "mine.yaml").write_text(f"models: [{entries}]")
+    project.suite(
+        """
+        import os
+        import pytest
+
+        @pytest.mark.bench
+        @pytest.mark.parametrize("part", ["m.openai", "tiny"])
+        def test_it(bench, workload, part, llm_server):
+            with open("where.txt", "a") as file:
+                print(llm_server.deployment.id, os.getpid(), file=file)
+        """
+    )
+    left = project("--bench-config=mine.yaml", "--bench-workload=tiny,other", "-n2")
+    assert left.code == 0, left.out
+    places = {tuple(line.split()) for line in (project.root / "where.txt").read_text().splitlines()}
+    assert len(places) == len(names)
+    assert len({pid for _, pid in places}) == 2
+
+
+def test_other_parameters_may_come_first(project: Project, engine: FakeEngine) -> None:
+    """A conftest's parameters precede ours in the id, and a deployment still stays together."""
+    (project.root / "conftest.py").write_text(
+        "import pytest\n"
+        "@pytest.hookimpl(tryfirst=True)\n"
+        "def pytest_generate_tests(metafunc):\n"
+        "    metafunc.parametrize('part', ['a', 'b', 'c'])\n"
+    )
+    project.suite(
+        """
+        import os
+        import pytest
+
+        @pytest.mark.bench
+        def test_it(part, llm_server):
+            with open("where.txt", "a") as file:
+                print(llm_server.deployment.id, os.getpid(), file=file)
+        """
+    )
+    left = project(f"--bench-url=a={engine.url}", f"--bench-url=b={engine.url}", "-n2")
+    assert left.code == 0, left.out
+    lines = (project.root / "where.txt").read_text().splitlines()
+    assert len(lines) == 6
+    assert len(set(lines)) == 2
+
+
+def test_pytests_own_grouping_is_not_needed(project: Project, engine: FakeEngine) -> None:
+    """Functions with the parameters in other orders share one start a deployment."""
+    project.suite(
+        """
+        import pytest
+
+        seen = []
+
+        @pytest.fixture(scope="session", autouse=True)
+        def note(): ...
+
+        @pytest.mark.bench
+        @pytest.mark.parametrize("x", [1, 2])
+        class TestIt:
+            def test_b(self, x, llm_server): seen.append(llm_server.deployment.id)
+            def test_a(self, llm_server, x): seen.append(llm_server.deployment.id)
+
+        @pytest.mark.bench
+        def test_last(llm_server):
+            seen.append(llm_server.deployment.id)
+            assert seen == sorted(seen)
+        """
+    )
+    left = project(f"--bench-url=a={engine.url}", f"--bench-url=b={engine.url}")
+    assert left.code == 0, left.out
