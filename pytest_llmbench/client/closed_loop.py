@@ -7,6 +7,7 @@ import gc
 import time
 from typing import TYPE_CHECKING
 
+from pytest_llmbench.client import hot_loop
 from pytest_llmbench.client.address import Address
 from pytest_llmbench.client.connection import Connection, Response
 from pytest_llmbench.client.decode import decode
@@ -23,11 +24,15 @@ __all__ = ["run"]
 _PROGRESS_EVERY = 0.5
 
 
-async def run(plan: LoadPlan, on_progress: Callable[[Progress], None]) -> LoadOutcome:
+def run(plan: LoadPlan, on_progress: Callable[[Progress], None]) -> LoadOutcome:
     """Carry out a plan: warm-up on the streams that will be measured, then the measured requests.
 
     Nothing is decoded, and no garbage is collected, between the window's bounds.
     """
+    return hot_loop.run(_run(plan, on_progress))
+
+
+async def _run(plan: LoadPlan, on_progress: Callable[[Progress], None]) -> LoadOutcome:
     loop = _ClosedLoop(plan)
     primed = prime()
     reporter = asyncio.create_task(loop.report(on_progress))
@@ -60,7 +65,10 @@ class _ClosedLoop:
         self._plan = plan
         self._path = DIALECTS[plan.dialect].path
         address = Address.resolve(plan.base_url)
-        self._streams = [Connection(address, plan.headers, plan.timeouts) for _ in range(plan.concurrency)]
+        loop = hot_loop.running()
+        self._streams = [
+            Connection(loop, address, plan.headers, plan.timeouts) for _ in range(plan.concurrency)
+        ]
         self.responses: list[Response] = [Response()] * len(plan.bodies)
         self._finished = self._failed = 0
 

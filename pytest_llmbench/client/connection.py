@@ -11,7 +11,7 @@ import socket
 import ssl
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import httptools
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from pytest_llmbench.client.address import Address
+    from pytest_llmbench.client.hot_loop import HotLoop
     from pytest_llmbench.client.plan import Timeouts
 
 __all__ = ["Connection", "Part", "Response"]
@@ -41,8 +42,7 @@ _FIRST_FINAL_STATUS = 200
 _now = time.time_ns
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """Body bytes of one read.
 
     `at` is the read's stamp (ns), `since` the last moment before it when the socket was known to be empty:
@@ -77,19 +77,22 @@ class Response:
 class Connection:
     """Sends one request at a time; opens itself when needed and stays open while the server agrees."""
 
-    def __init__(self, address: Address, headers: Mapping[str, str], timeouts: Timeouts) -> None:
+    def __init__(
+        self, loop: HotLoop, address: Address, headers: Mapping[str, str], timeouts: Timeouts
+    ) -> None:
         self._address = address
         self._timeouts = timeouts
         self._fixed = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         self._sock: socket.socket | None = None
         self._tls: Tls | None = None
-        self._loop = asyncio.get_running_loop()
+        self._loop = loop
         self._response = Response()
         self._done: asyncio.Future[None] | None = None
         self._parser: Any = None
         self._keep_alive = False
         self._pending: list[bytes] = []
         self._empty_at = 0
+        self._drained = True
 
     @property
     def is_open(self) -> bool:
@@ -133,6 +136,7 @@ class Connection:
             async with asyncio.timeout(self._timeouts.total):
                 if self._tls is not None:
                     payload = self._tls.encrypt(payload)
+                self._drained = True
                 response.started = self._empty_at = _now()
                 response.scheduled = response.started if scheduled is None else scheduled
                 await self._send(payload, self._done)
@@ -161,7 +165,7 @@ class Connection:
             if self._address.tls is not None:
                 self._tls = Tls(self._address.tls, self._address.server_name)
                 await self._tls.handshake(self._loop, sock)
-        self._loop.add_reader(sock.fileno(), self._on_readable)
+        self._loop.hot.read_hot(sock, self._on_readable)
         return time.monotonic_ns() - before
 
     async def _send(self, payload: bytes, done: asyncio.Future[None]) -> None:
@@ -173,15 +177,23 @@ class Connection:
             try:
                 data = data[sock.send(data) :]
             except BlockingIOError:
-                writable = self._loop.create_future()
-                self._loop.add_writer(sock.fileno(), _resolve, writable)
-                try:
-                    await asyncio.wait({writable, done}, return_when=asyncio.FIRST_COMPLETED)
-                finally:
-                    if self._sock is sock:  # else it is closed, and its number may be another's
-                        self._loop.remove_writer(sock.fileno())
+                await self._writable(sock, done)
         if data:
             self._keep_alive = False  # the server would take the rest for the next request
+
+    async def _writable(self, sock: socket.socket, done: asyncio.Future[None]) -> None:
+        """Wait until more can be sent, or the answer is there; asyncio reads the socket meanwhile."""
+        writable = self._loop.create_future()
+        self._loop.hot.stop_hot(sock)
+        self._loop.add_reader(sock.fileno(), self._on_readable)
+        self._loop.add_writer(sock.fileno(), _resolve, writable)
+        try:
+            await asyncio.wait({writable, done}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            if self._sock is sock:  # else it is closed, and its number may be another's
+                self._loop.remove_writer(sock.fileno())
+                self._loop.remove_reader(sock.fileno())
+                self._loop.hot.read_hot(sock, self._on_readable)
 
     def _on_readable(self) -> None:
         """Read once; if more is there, the loop calls again after the other connections had their turn."""
@@ -205,9 +217,12 @@ class Connection:
         elif not data:
             self._on_end_of_file(at)
         else:
-            drained = len(data) < _READ_SIZE
-            self._take(data, at, drained=drained, kernel=stamp is not None)
-            if drained:
+            if self._drained:
+                # Drained, it was empty at least until the loop last asked which sockets have data.
+                self._empty_at = max(self._empty_at, min(self._loop.hot.asked, at))
+            self._drained = len(data) < _READ_SIZE
+            self._take(data, at, drained=self._drained, kernel=stamp is not None)
+            if self._drained:
                 # What comes later came after this read began to drain the socket; the clock was read
                 # before the call, so this is never later than the truth.
                 self._empty_at = before
@@ -283,12 +298,14 @@ class Connection:
         if self._done is not None and not self._done.done():
             self._response.ended = at
             self._done.set_result(None)
+            self._loop.hot.turn = True
         if not self._keep_alive:
             self.close()
 
     def close(self) -> None:
         """Close the socket; the next request opens another."""
         if self._sock is not None:
+            self._loop.hot.stop_hot(self._sock)
             self._loop.remove_reader(self._sock.fileno())
             self._loop.remove_writer(self._sock.fileno())
             self._sock.close()

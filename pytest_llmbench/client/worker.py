@@ -8,7 +8,6 @@ with the clock otherwise.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import pickle
@@ -16,15 +15,13 @@ import resource
 import signal
 import sys
 import traceback
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from pytest_llmbench.client import closed_loop
 from pytest_llmbench.errors import MeasurementError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
-
-    from pytest_llmbench.client.plan import LoadOutcome, LoadPlan
+    from pytest_llmbench.client.plan import LoadPlan
 
 __all__ = ["main", "serve"]
 
@@ -45,19 +42,11 @@ def serve(plans: BinaryIO, answers: BinaryIO) -> None:
         except EOFError:
             return
         try:
-            answer(_runner()(closed_loop.run(plan, answer)))
+            answer(closed_loop.run(plan, answer))
         except MeasurementError as error:
             answer(str(error))
         except Exception:  # noqa: BLE001 - the parent raises it where the user sees it
             answer(f"the load generator failed:\n{traceback.format_exc()}")
-
-
-def _runner() -> Callable[[Coroutine[Any, Any, LoadOutcome]], LoadOutcome]:
-    """Choose uvloop's `run` where that is installed, for less CPU a chunk, else asyncio's."""
-    runner: Callable[[Coroutine[Any, Any, LoadOutcome]], LoadOutcome] = asyncio.run
-    with contextlib.suppress(ImportError):
-        from uvloop import run as runner  # noqa: PLC0415 - optional
-    return runner
 
 
 def main() -> None:

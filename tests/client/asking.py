@@ -6,6 +6,7 @@ import asyncio
 import json
 from typing import TYPE_CHECKING
 
+from pytest_llmbench.client import hot_loop
 from pytest_llmbench.client.address import Address
 from pytest_llmbench.client.connection import Connection
 from pytest_llmbench.client.decode import decode
@@ -38,7 +39,7 @@ def responses(
 
     async def exchange() -> list[Response]:
         primed = prime()
-        connection = Connection(Address.resolve(url), headers or {}, timeouts)
+        connection = Connection(hot_loop.running(), Address.resolve(url), headers or {}, timeouts)
         answers = []
         try:
             for body in bodies or (b"{}",):
@@ -50,7 +51,7 @@ def responses(
                 primed.close()
         return answers
 
-    return asyncio.run(exchange())
+    return hot_loop.run(exchange())
 
 
 def ask(

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_llmbench.client import connection
+from pytest_llmbench.client import connection, hot_loop
 from pytest_llmbench.client.address import Address
 from pytest_llmbench.client.connection import Connection, Response
 from pytest_llmbench.client.plan import Timeouts
@@ -71,7 +71,9 @@ def _receive(packets: list[tuple[int, bytes]], delays: list[int], read_size: int
             fake = FakeSocket(real, arrivals=list(packets))
             patch.setattr(connection, "_now", lambda: fake.now)
             patch.setattr(connection, "_READ_SIZE", read_size)
-            asked = Connection(Address("h", "", None, 0, None), {}, Timeouts())
+            loop = hot_loop.running()
+            loop.hot.asked = 0
+            asked = Connection(loop, Address("h", "", None, 0, None), {}, Timeouts())
             asked._sock = fake  # type: ignore[assignment]
             asked._response, asked._done = Response(started=0), asyncio.get_running_loop().create_future()
             asked._parser = httptools.HttpResponseParser(asked)
@@ -84,7 +86,7 @@ def _receive(packets: list[tuple[int, bytes]], delays: list[int], read_size: int
                 asked._on_readable()
             return asked._response
 
-    return asyncio.run(simulate())
+    return hot_loop.run(simulate())
 
 
 def _packets(wire: bytes, cuts: list[int], gaps: list[int]) -> list[tuple[int, bytes]]:
