@@ -19,9 +19,14 @@ MAX_TTFT_SHIFT = 0.05
 """How far the median TTFT may move if every first chunk came as early as its uncertainty allows: 5 %, about
 the smallest limit people gate on."""
 
-MAX_MERGED_SHARE = 0.20
-"""Share of chunks, other than a stream's last, whose arrival is uncertain: past one in five the client was
-late so often that percentiles of gaps show its own rhythm."""
+LATE_GAP_SHARE = 0.05
+LATE_SECONDS = 0.0001
+"""A chunk came to a late client if its uncertainty is more than this share of the median gap, and more than
+this at all: less does not show in a percentile."""
+
+MAX_LATE_SHARE = 0.20
+"""Share of chunks, other than a stream's last, that came to a late client: past one in five, percentiles of
+gaps show the client's own rhythm."""
 
 MAX_CPU_SHARE = 0.90
 """CPU of the load generator, in cores: it has one thread, and past this share it queues."""
@@ -83,10 +88,11 @@ def _reasons(evidence: Validity, good: Sequence[RequestTrace], runs: Sequence[Ru
         sent = sum(len(run.traces) for run in runs)
         yield f"no request of {sent} succeeded"
         return
-    if evidence.merged_share > MAX_MERGED_SHARE:
+    late, allowed = _late_share(good, runs)
+    if late > MAX_LATE_SHARE:
         yield (
-            f"the client was late: {evidence.merged_share:.0%} of chunks shared a read with a later one"
-            f" (limit {MAX_MERGED_SHARE:.0%})"
+            f"the client was late: {late:.0%} of chunks are uncertain by more than {allowed * 1e3:.2g} ms"
+            f" (limit {MAX_LATE_SHARE:.0%})"
         )
     latest = [(trace.chunks[0].at - (trace.started or 0)) * 1e-9 for trace in good]
     earliest = [value - trace.chunks[0].uncertainty * 1e-9 for value, trace in zip(latest, good, strict=True)]
@@ -98,6 +104,14 @@ def _reasons(evidence: Validity, good: Sequence[RequestTrace], runs: Sequence[Ru
         )
     if evidence.cpu_share > MAX_CPU_SHARE:
         yield f"the load generator used {evidence.cpu_share:.0%} of a core (limit {MAX_CPU_SHARE:.0%})"
+
+
+def _late_share(good: Sequence[RequestTrace], runs: Sequence[Run]) -> tuple[float, float]:
+    """Share of chunks that came to a late client, and the uncertainty (s) that makes one."""
+    gaps = sorted(gap for run in runs for gap in run.values.get("chunk_gap", ()))
+    allowed = max(LATE_SECONDS, LATE_GAP_SHARE * percentile(gaps, 50)) if gaps else LATE_SECONDS
+    inner = [chunk.uncertainty * 1e-9 > allowed for trace in good for chunk in trace.chunks[:-1]]
+    return sum(inner) / max(1, len(inner)), allowed
 
 
 def _notes(good: Sequence[RequestTrace], runs: Sequence[Run], asked: int | None) -> Iterator[str]:

@@ -43,16 +43,28 @@ def test_nothing_succeeded() -> None:
 
 
 @pytest.mark.parametrize(("share", "valid"), [(20, True), (21, False)])
-def test_merged_share(share: int, *, valid: bool) -> None:
-    """More than a fifth of chunks that arrived with a later one is too many."""
+def test_late_share(share: int, *, valid: bool) -> None:
+    """More than a fifth of chunks that came to a late client is too many."""
     validity = check_validity([make_run(_merged(share))], asked_prompt_tokens=None)
     assert validity.merged_share == share / 100
     assert validity.uncertainty_p99 == pytest.approx(0.001)
     assert validity.valid == valid
     if not valid:
         assert validity.reasons == (
-            "the client was late: 21% of chunks shared a read with a later one (limit 20%)",
+            "the client was late: 21% of chunks are uncertain by more than 0.1 ms (limit 20%)",
         )
+
+
+@pytest.mark.parametrize(("gap", "valid"), [(1, False), (19, False), (21, True)])
+def test_uncertainty_that_does_not_show(gap: int, *, valid: bool) -> None:
+    """What is less than a twentieth of the gaps between chunks makes nobody late."""
+    chunks = [
+        dataclasses.replace(chunk, uncertainty=MS) for chunk in chunks_at(*range(50, 50 + 9 * gap, gap))
+    ]
+    chunks[0] = dataclasses.replace(chunks[0], uncertainty=0)
+    validity = check_validity([make_run(make_trace(chunks))], asked_prompt_tokens=None)
+    assert validity.merged_share == pytest.approx(7 / 8)
+    assert validity.valid == valid
 
 
 def test_last_chunk_may_share_its_read() -> None:
