@@ -63,15 +63,15 @@ def measure(
 
 def _plan(server: Server, workload: Workload, load: Load, salt: str, timeouts: Timeouts) -> LoadPlan:
     backend = backend_of(server)
-    dialect = DIALECTS[f"openai-{workload.endpoint}"]
-    chat = workload.endpoint == "chat"
+    api = backend.api(workload.endpoint, server.facts)
+    dialect = DIALECTS[api.dialect]
     try:
         with server_http(server, timeout=_HTTP_TIMEOUT) as http:
             prompts = make_prompts(
                 workload,
                 load.warmup + load.requests,
                 salt=salt,
-                count_tokens=lambda prompt: backend.count_tokens(http, prompt, chat=chat),
+                count_tokens=lambda prompt: backend.count_tokens(http, prompt, chat=dialect.templated),
             )
     except httpx.HTTPError as error:
         cause = str(error) or type(error).__name__
@@ -82,14 +82,14 @@ def _plan(server: Server, workload: Workload, load: Load, salt: str, timeouts: T
             dialect.body(
                 Ask(prompt, workload.output_tokens, workload.temperature, workload.seed),
                 model=server.served_model,
-                extras=backend.request_extras,
+                extras=api.extras,
             )
         ).encode()
         for prompt in prompts
     )
     return LoadPlan(
         base_url=server.base_url,
-        headers=server.headers,
+        headers=server.headers | dialect.headers(server.api_key),
         dialect=dialect.name,
         bodies=bodies,
         concurrency=load.concurrency,

@@ -5,6 +5,7 @@ One module an engine behind `Backend`; `pytest_llmbench.backends.BACKENDS` names
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -14,8 +15,23 @@ if TYPE_CHECKING:
 
     from pytest_llmbench.runtimes.server import FactValue
     from pytest_llmbench.spec.deployment import ArgValue, RuntimeName
+    from pytest_llmbench.spec.workload import Endpoint
 
-__all__ = ["Backend"]
+__all__ = ["Api", "Backend"]
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """How an engine speaks at one endpoint.
+
+    Attributes:
+        dialect: name of the stream dialect.
+        extras: fields added to every request body so that exactly as many tokens are generated as asked
+            for, and counted with every chunk, as far as the engine can be told so at this endpoint.
+    """
+
+    dialect: str
+    extras: Mapping[str, object] = field(default_factory=dict)
 
 
 class Backend(Protocol):
@@ -26,8 +42,6 @@ class Backend(Protocol):
         default_runtime: where it runs when the configuration does not say.
         default_args: engine arguments below every other source.
         formats: weight formats it loads, best first: `gguf`, `safetensors`.
-        request_extras: fields added to every request body so that exactly `max_tokens` are generated
-            and usage is reported (`ignore_eos`, ...).
         metrics_path: where its Prometheus metrics are; None if it has none.
     """
 
@@ -35,8 +49,14 @@ class Backend(Protocol):
     default_runtime: RuntimeName
     default_args: Mapping[str, ArgValue]
     formats: tuple[str, ...]
-    request_extras: Mapping[str, object]
     metrics_path: str | None
+
+    def api(self, endpoint: Endpoint, facts: Mapping[str, FactValue]) -> Api:
+        """Say how to speak to a server, which reported these facts, at a workload's endpoint.
+
+        Raises:
+            UsageError: the engine has no such endpoint; it names those there are.
+        """
 
     def check_args(self, args: Mapping[str, ArgValue]) -> None:
         """Reject engine arguments that cannot be, before anything starts.

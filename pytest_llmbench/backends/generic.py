@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from pytest_llmbench.backends.base import Api
 from pytest_llmbench.backends.log_lines import last_lines
 from pytest_llmbench.backends.wire import pick, served_models
+from pytest_llmbench.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -14,8 +17,17 @@ if TYPE_CHECKING:
 
     from pytest_llmbench.runtimes.server import FactValue
     from pytest_llmbench.spec.deployment import ArgValue, RuntimeName
+    from pytest_llmbench.spec.workload import Endpoint
 
-__all__ = ["GenericBackend"]
+__all__ = ["COUNTED", "EXACT", "GenericBackend"]
+
+EXACT: Mapping[str, object] = MappingProxyType({"ignore_eos": True})
+"""Generate as many tokens as were asked for; a field of the engines, not of the protocol."""
+
+COUNTED: Mapping[str, object] = MappingProxyType(
+    {**EXACT, "stream_options": {"continuous_usage_stats": True}}
+)
+"""Likewise, and count the tokens of every chunk, without which one that holds several has no ITL."""
 
 
 class GenericBackend:
@@ -25,8 +37,23 @@ class GenericBackend:
     default_runtime: RuntimeName = "external"
     default_args: Mapping[str, ArgValue] = {}
     formats: tuple[str, ...] = ()
-    request_extras: Mapping[str, object] = {}
+    apis: Mapping[Endpoint, Api] = MappingProxyType(
+        {
+            "chat": Api("openai-chat"),
+            "completions": Api("openai-completions"),
+            "responses": Api("openai-responses"),
+            "messages": Api("anthropic-messages"),
+        }
+    )
     metrics_path: str | None = None
+
+    def api(self, endpoint: Endpoint, facts: Mapping[str, FactValue]) -> Api:  # noqa: ARG002
+        """Look it up in `apis`."""
+        found = self.apis.get(endpoint)
+        if found is None:
+            message = f"{self.name} has no endpoint '{endpoint}'; it has {', '.join(self.apis)}"
+            raise UsageError(message)
+        return found
 
     def check_args(self, args: Mapping[str, ArgValue]) -> None:
         """Accept everything: this engine's arguments differ between versions and are its own to judge."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from pytest_llmbench.backends.base import Api
+from pytest_llmbench.backends.generic import EXACT
 from pytest_llmbench.backends.llama_args import check_llama_args
 from pytest_llmbench.backends.llama_family import LlamaFamily
 
@@ -11,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pytest_llmbench.spec.deployment import ArgValue, RuntimeName
+    from pytest_llmbench.spec.workload import Endpoint
 
 __all__ = ["Llama"]
 
@@ -20,6 +24,14 @@ class Llama(LlamaFamily):
 
     name = "llama"
     default_runtime: RuntimeName = "embedded"
+    apis: Mapping[Endpoint, Api] = MappingProxyType(
+        {
+            **LlamaFamily.apis,
+            "responses": Api("openai-responses", EXACT),
+            # It drops what Anthropic's API does not know, so replies may end early.
+            "messages": Api("anthropic-messages"),
+        }
+    )
     # As many slots as llama-server gives itself. Without `ctx-size` each has the model's whole context.
     default_args: Mapping[str, ArgValue] = {"parallel": 4}
 

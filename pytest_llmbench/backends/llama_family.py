@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from pytest_llmbench.backends.generic import GenericBackend
+from pytest_llmbench.backends.base import Api
+from pytest_llmbench.backends.generic import EXACT, GenericBackend
 from pytest_llmbench.backends.log_lines import last_lines, matching_lines
 from pytest_llmbench.backends.wire import get_json, pick, post_json, served_models
 
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     import httpx
 
     from pytest_llmbench.runtimes.server import FactValue
+    from pytest_llmbench.spec.workload import Endpoint
 
 __all__ = ["LlamaFamily"]
 
@@ -29,7 +32,13 @@ class LlamaFamily(GenericBackend):
     """llama.cpp's server API."""
 
     formats: tuple[str, ...] = ("gguf",)
-    request_extras: Mapping[str, object] = {"ignore_eos": True}
+    apis: Mapping[Endpoint, Api] = MappingProxyType(
+        {
+            "chat": Api("openai-chat", EXACT),
+            "completions": Api("openai-completions", EXACT),
+            "native": Api("llama-completion", EXACT),
+        }
+    )
     metrics_path: str | None = "/metrics"
 
     def facts(self, http: httpx.Client) -> dict[str, FactValue]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from pytest_llmbench.backends.generic import GenericBackend
+from pytest_llmbench.backends.base import Api
+from pytest_llmbench.backends.generic import COUNTED, EXACT, GenericBackend
 from pytest_llmbench.backends.wire import get_json, pick, post_json
 
 if TYPE_CHECKING:
@@ -14,6 +17,7 @@ if TYPE_CHECKING:
 
     from pytest_llmbench.runtimes.server import FactValue
     from pytest_llmbench.spec.deployment import RuntimeName
+    from pytest_llmbench.spec.workload import Endpoint
 
 __all__ = ["SGLang"]
 
@@ -24,8 +28,24 @@ class SGLang(GenericBackend):
     name = "sglang"
     default_runtime: RuntimeName = "docker"
     formats: tuple[str, ...] = ("safetensors",)
-    request_extras: Mapping[str, object] = {"ignore_eos": True}
+    apis: Mapping[Endpoint, Api] = MappingProxyType(
+        {
+            "chat": Api("openai-chat", COUNTED),
+            "completions": Api("openai-completions", COUNTED),
+            "native": Api("sglang-generate", {"sampling_params": EXACT}),
+            # Their requests have no such fields: replies may end early.
+            "responses": Api("openai-responses"),
+            "messages": Api("anthropic-messages"),
+        }
+    )
     metrics_path: str | None = "/metrics"
+
+    def api(self, endpoint: Endpoint, facts: Mapping[str, FactValue]) -> Api:
+        """Look it up; whether `/generate` repeats the whole reply in every event, the server says."""
+        api = super().api(endpoint, facts)
+        if endpoint == "native" and facts.get("incremental_streaming_output"):
+            return replace(api, dialect="sglang-generate-incremental")
+        return api
 
     def facts(self, http: httpx.Client) -> dict[str, FactValue]:
         """Return version, context length, KV capacity, attention backend.
@@ -40,6 +60,7 @@ class SGLang(GenericBackend):
             kv_capacity="max_total_num_tokens",
             attention_backend="attention_backend",
             quantization="quantization",
+            incremental_streaming_output="incremental_streaming_output",
         )
 
     def count_tokens(self, http: httpx.Client, prompt: str, *, chat: bool) -> int | None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from pytest_llmbench.backends.generic import GenericBackend
+from pytest_llmbench.backends.base import Api
+from pytest_llmbench.backends.generic import COUNTED, GenericBackend
 from pytest_llmbench.backends.wire import get_json, pick
 
 if TYPE_CHECKING:
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
 
     from pytest_llmbench.runtimes.server import FactValue
     from pytest_llmbench.spec.deployment import RuntimeName
+    from pytest_llmbench.spec.workload import Endpoint
 
 __all__ = ["TRTLLM"]
 
@@ -24,7 +27,14 @@ class TRTLLM(GenericBackend):
     name = "trtllm"
     default_runtime: RuntimeName = "docker"
     formats: tuple[str, ...] = ("safetensors",)
-    request_extras: Mapping[str, object] = {"ignore_eos": True}
+    apis: Mapping[Endpoint, Api] = MappingProxyType(
+        {
+            "chat": Api("openai-chat", COUNTED),
+            "completions": Api("openai-completions", COUNTED),
+            # It refuses fields it does not know, here also these: replies may end early.
+            "responses": Api("openai-responses"),
+        }
+    )
     # `/metrics` is there too, but answers JSON about iterations.
     metrics_path: str | None = "/prometheus/metrics"
 

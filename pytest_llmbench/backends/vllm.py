@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from pytest_llmbench.backends.generic import GenericBackend
+from pytest_llmbench.backends.base import Api
+from pytest_llmbench.backends.generic import COUNTED, EXACT, GenericBackend
 from pytest_llmbench.backends.wire import get_json, pick, post_json
 
 if TYPE_CHECKING:
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
 
     from pytest_llmbench.runtimes.server import FactValue
     from pytest_llmbench.spec.deployment import RuntimeName
+    from pytest_llmbench.spec.workload import Endpoint
 
 __all__ = ["VLLM"]
 
@@ -24,7 +27,15 @@ class VLLM(GenericBackend):
     name = "vllm"
     default_runtime: RuntimeName = "docker"
     formats: tuple[str, ...] = ("safetensors",)
-    request_extras: Mapping[str, object] = {"ignore_eos": True}
+    apis: Mapping[Endpoint, Api] = MappingProxyType(
+        {
+            "chat": Api("openai-chat", COUNTED),
+            "completions": Api("openai-completions", COUNTED),
+            "responses": Api("openai-responses", EXACT),
+            # Its requests have no such fields: replies may end early.
+            "messages": Api("anthropic-messages"),
+        }
+    )
     metrics_path: str | None = "/metrics"
 
     def facts(self, http: httpx.Client) -> dict[str, FactValue]:

@@ -11,7 +11,7 @@ from pytest_llmbench.client.trace import Chunk, Failure, RequestTrace
 
 if TYPE_CHECKING:
     from pytest_llmbench.client.connection import Response
-    from pytest_llmbench.client.dialects import Delta, Dialect, Timings, Usage
+    from pytest_llmbench.client.dialects import Delta, Dialect, Usage
 
 __all__ = ["decode"]
 
@@ -61,18 +61,11 @@ def _decode_stream(response: Response, dialect: Dialect, trace: RequestTrace, *,
         if delta.error is not None:
             error = Failure("stream_error", delta.error[:_LONGEST_MESSAGE])
             break
-        if delta.usage is not None:
-            _take_usage(trace, delta.usage)
+        _take_facts(trace, delta, event.at)
         if delta.output:
             tokens, counted = _tokens_of_chunk(delta, counted)
             trace.chunks.append(Chunk(event.at, event.uncertainty, tokens, delta.answer))
             texts.append(delta.text)
-        if delta.finish is not None:
-            trace.finish_reason, trace.finished = delta.finish, event.at
-        if delta.model is not None:
-            trace.served_model = delta.model
-        if delta.timings is not None:
-            _take_timings(trace, delta.timings)
         done = done or delta.done
     trace.failure = error or trace.failure or _lack(response, trace, done=done)
     if keep_text or (trace.failure is None and trace.output_tokens is None):
@@ -95,6 +88,18 @@ def _tokens_of_chunk(delta: Delta, counted: int) -> tuple[int | None, int]:
     return delta.usage.output - counted, delta.usage.output
 
 
+def _take_facts(trace: RequestTrace, delta: Delta, at: int) -> None:
+    """Take what an event says beside its output; of what is said again, the last counts."""
+    if delta.model is not None:
+        trace.served_model = delta.model
+    if delta.usage is not None:
+        _take_usage(trace, delta.usage)
+    if delta.finish is not None:
+        trace.finish_reason, trace.finished = delta.finish, at
+    if delta.timings is not None:
+        trace.server_prefill, trace.server_decode = delta.timings
+
+
 def _take_usage(trace: RequestTrace, usage: Usage) -> None:
     if usage.prompt is not None:
         trace.prompt_tokens = usage.prompt
@@ -104,10 +109,6 @@ def _take_usage(trace: RequestTrace, usage: Usage) -> None:
         trace.cached_tokens = usage.cached
     if usage.reasoning is not None:
         trace.reasoning_tokens = usage.reasoning
-
-
-def _take_timings(trace: RequestTrace, timings: Timings) -> None:
-    trace.server_prefill, trace.server_decode = timings
 
 
 def _lack(response: Response, trace: RequestTrace, *, done: bool) -> Failure | None:

@@ -38,7 +38,9 @@ def events(parts: Iterable[Part]) -> Iterator[Event]:
         text = part.data
         if not rest and text.find(b"\n") == len(text) - 2 and text[:6] == b"data: " and text[-1] == _LF:
             # One event alone in its read, as nearly all are.
-            yield Event(part.at, 0 if part.last else max(0, part.at - part.since), text[6:-2].removesuffix(b"\r"))
+            yield Event(
+                part.at, 0 if part.last else max(0, part.at - part.since), text[6:-2].removesuffix(b"\r")
+            )
             continue
         text = rest + text
         held = b"\r" if text.endswith(b"\r") else b""

@@ -1,14 +1,21 @@
 from __future__ import annotations
 
+import contextlib
 import json
+from typing import TYPE_CHECKING, Any, get_args
 
 import httpx
 import pytest
 
 from pytest_llmbench.backends import BACKENDS, backend_of
-from pytest_llmbench.errors import ServerError
+from pytest_llmbench.client.dialects import DIALECTS, Ask
+from pytest_llmbench.errors import ServerError, UsageError
 from pytest_llmbench.runtimes.server import Server
 from pytest_llmbench.spec.deployment import Deployment
+from pytest_llmbench.spec.workload import Endpoint
+
+if TYPE_CHECKING:
+    from pytest_llmbench.runtimes.server import FactValue
 
 
 def client(answers: dict[str, object], status: int = 200) -> tuple[httpx.Client, list[object]]:
@@ -38,11 +45,67 @@ def test_every_engine_is_known_by_its_name() -> None:
     assert all(backend.name == name for name, backend in BACKENDS.items())
 
 
+def _body(backend: str, endpoint: Endpoint, facts: dict[str, FactValue] | None = None) -> dict[str, Any]:
+    api = BACKENDS[backend].api(endpoint, facts or {})
+    body = DIALECTS[api.dialect].body(Ask("hi", 8, seed=1), model="m", extras=api.extras)
+    whole: dict[str, Any] = json.loads(json.dumps(body))
+    return whole
+
+
 def test_generic_server_gets_no_field_beyond_the_protocol() -> None:
     """An unknown server may reject fields it does not know."""
-    assert BACKENDS["openai"].request_extras == {}
-    assert BACKENDS["openai"].metrics_path is None
-    assert BACKENDS["vllm"].request_extras == {"ignore_eos": True}
+    openai = BACKENDS["openai"]
+    assert all(not openai.api(name, {}).extras for name in ("chat", "completions", "responses", "messages"))
+    assert openai.metrics_path is None
+
+
+@pytest.mark.parametrize("backend", ["vllm", "sglang", "trtllm"])
+@pytest.mark.parametrize("endpoint", ["chat", "completions"])
+def test_tokens_are_counted_with_every_chunk(backend: str, endpoint: Endpoint) -> None:
+    """Engines that can are asked for counts in every chunk, beside those at the end: ITL needs them."""
+    body = _body(backend, endpoint)
+    assert body["stream_options"] == {"include_usage": True, "continuous_usage_stats": True}
+    assert body["ignore_eos"] is True
+
+
+def test_native_endpoint() -> None:
+    """The engine's own API is llama.cpp's or SGLang's, told in its own words to ignore the end of text."""
+    assert BACKENDS["llama"].api("native", {}).dialect == "llama-completion"
+    assert BACKENDS["ik_llama"].api("native", {}).dialect == "llama-completion"
+    assert BACKENDS["sglang"].api("native", {}).dialect == "sglang-generate"
+    assert _body("llama", "native")["ignore_eos"] is True
+    assert _body("sglang", "native")["sampling_params"] == {
+        "max_new_tokens": 8,
+        "temperature": 0.0,
+        "ignore_eos": True,
+    }
+
+
+def test_sglang_server_says_how_it_streams() -> None:
+    """Whether each event holds the whole reply or what is new is a fact of the server."""
+    http, _ = client({"/server_info": {"incremental_streaming_output": True, "api_key": "secret"}})
+    with http:
+        facts = BACKENDS["sglang"].facts(http)
+    assert facts == {"incremental_streaming_output": True}
+    assert BACKENDS["sglang"].api("native", facts).dialect == "sglang-generate-incremental"
+    assert BACKENDS["sglang"].api("chat", facts).dialect == "openai-chat"
+
+
+@pytest.mark.parametrize("backend", ["vllm", "trtllm", "openai"])
+def test_endpoint_the_engine_does_not_have(backend: str) -> None:
+    """A workload that needs another API is the user's mistake, and the message names those there are."""
+    with pytest.raises(
+        UsageError, match=rf"{backend} has no endpoint 'native'; it has chat, completions, responses"
+    ):
+        BACKENDS[backend].api("native", {})
+
+
+@pytest.mark.parametrize("backend", sorted(BACKENDS))
+def test_every_api_has_its_dialect(backend: str) -> None:
+    """Each endpoint an engine claims leads to a dialect, and its fields can be sent."""
+    for endpoint in get_args(Endpoint):
+        with contextlib.suppress(UsageError):
+            assert _body(backend, endpoint)["stream"] is True
 
 
 def test_vllm_counts_messages_and_text() -> None:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 from pydantic_core import from_json
 
 from pytest_llmbench.client.dialects.base import Timings, Usage
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 __all__ = ["count", "error_message", "load", "merged", "timings_of", "usage_of"]
 
@@ -32,8 +30,11 @@ def merged(body: dict[str, Any], extras: Mapping[str, object]) -> dict[str, Any]
     """Return a body with further fields: objects merge, everything else replaces."""
     whole = dict(body)
     for name, value in extras.items():
-        known = whole.get(name)
-        whole[name] = merged(known, value) if isinstance(known, dict) and isinstance(value, dict) else value
+        if isinstance(value, Mapping):
+            known = whole.get(name)
+            whole[name] = merged(known if isinstance(known, dict) else {}, value)
+        else:
+            whole[name] = value
     return whole
 
 

@@ -70,20 +70,20 @@ class OpenAIResponses:
         if answer is not None:
             text = "" + document["delta"]
             return Delta(text != "", answer and text != "", text)
-        if kind in _ENDS:
-            return _end(document)
-        if kind == "response.output_item.added" and document["item"].get("type") in _CALLS:
-            name = "" + (document["item"].get("name") or "")
-            return Delta(name != "", name != "", name)
-        if kind == "response.failed":
-            return Delta(error=error_message(document["response"]) or "the response failed")
-        error = error_message(document)
-        if error is not None:
-            return Delta(error=error)
-        if kind is None:
-            message = "it has no type"
-            raise ValueError(message)
-        return Delta(model=(document.get("response") or {}).get("model"))
+        return _end(document) if kind in _ENDS else _other(kind, document)
+
+
+def _other(kind: str | None, document: dict[str, Any]) -> Delta:
+    if kind == "response.output_item.added" and document["item"].get("type") in _CALLS:
+        name = "" + (document["item"].get("name") or "")
+        return Delta(name != "", name != "", name)
+    if kind == "response.failed":
+        return Delta(error=error_message(document["response"]) or "the response failed")
+    error = error_message(document)
+    if error is None and kind is None:
+        message = "it has no type"
+        raise ValueError(message)
+    return Delta(error=error, model=(document.get("response") or {}).get("model"))
 
 
 def _end(document: dict[str, Any]) -> Delta:

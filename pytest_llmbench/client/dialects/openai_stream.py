@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
 from pytest_llmbench.client.dialects.base import Ask, Delta, Usage
-from pytest_llmbench.client.dialects.documents import error_message, load, merged, timings_of, usage_of
+from pytest_llmbench.client.dialects.documents import count, error_message, load, merged, timings_of, usage_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from pytest_llmbench.client.sse import Event
 
 __all__ = ["OpenAIStream"]
+
+_PLAIN = 3
+"""Fields of a usage object without details: prompt, completion and their total."""
 
 
 class OpenAIStream(ABC):
@@ -79,8 +82,6 @@ def _usage(usage: dict[str, Any] | None) -> Usage | None:
     """Read `usage`, quickly where it comes with every chunk."""
     if not usage:
         return None
-    prompt, output = usage.get("prompt_tokens"), usage.get("completion_tokens")
-    plain = len(usage) == 3 and type(prompt) is int and type(output) is int  # noqa: PLR2004 - and the total
-    if plain and prompt >= 0 and output >= 0:
-        return Usage(prompt, output)
+    if len(usage) == _PLAIN:
+        return Usage(count(usage, "prompt_tokens"), count(usage, "completion_tokens"))
     return usage_of(usage, "prompt", "completion")
