@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pytest_llmbench.client.generator import LoadGenerator
     from pytest_llmbench.errors import LLMBenchError
     from pytest_llmbench.fixtures import Bench
-    from pytest_llmbench.measure import measure
+    from pytest_llmbench.measuring import measure
     from pytest_llmbench.metrics.registry import METRICS
     from pytest_llmbench.metrics.summary import Summary
     from pytest_llmbench.result import BenchResult, Load
@@ -46,7 +46,7 @@ _HOMES = {
     "Server": "runtimes.server",
     "Summary": "metrics.summary",
     "Workload": "spec.workload",
-    "measure": "measure",
+    "measure": "measuring",
 }
 
 

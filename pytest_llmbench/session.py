@@ -16,7 +16,7 @@ from pytest_llmbench.collection import Axis, bench_marker, place_of
 from pytest_llmbench.errors import MeasurementError, ServerError, Unavailable, UsageError, nearest
 from pytest_llmbench.files import locked
 from pytest_llmbench.judging import Judge
-from pytest_llmbench.measure import measure
+from pytest_llmbench.measuring import measure
 from pytest_llmbench.models.builtin import BUILTINS
 from pytest_llmbench.recording import record_result
 from pytest_llmbench.records import GpuRecord

@@ -12,7 +12,7 @@ import pytest
 from pytest_llmbench.backends import backend_of
 from pytest_llmbench.client.generator import LoadGenerator
 from pytest_llmbench.errors import ServerError, UsageError
-from pytest_llmbench.measure import measure
+from pytest_llmbench.measuring import measure
 from pytest_llmbench.recording import record_result
 from pytest_llmbench.result import Load
 from pytest_llmbench.runtimes.base import StartContext
