@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+
+from pytest_llmbench.collection import Axis, Place, bench_marker, place_of
+from pytest_llmbench.errors import UsageError
+from pytest_llmbench.spec.deployment import Deployment
+from pytest_llmbench.spec.workload import Workload
+
+if TYPE_CHECKING:
+    from pytest_llmbench.settings import Settings
+
+TINY = Workload.model_validate({"id": "tiny", "prompts": ("Why?",), "out": 4})
+
+
+def deployment(model: str) -> Deployment:
+    """Make one that differs by its model."""
+    return Deployment(model=model, source="builtin:tiny-glm", backend="llama", runtime="embedded")
+
+
+def axis(*models: str, **options: Any) -> Axis:  # noqa: ANN401
+    """Make an axis over these models."""
+    settings = SimpleNamespace(get=lambda name: {"replicates": 1, **options}.get(name.replace("-", "_")))
+    return Axis([deployment(model) for model in models], {"tiny": TINY}, cast("Settings", settings))
+
+
+def item(place: Place | None, path: str = "t.py") -> pytest.Item:
+    """Make a test at a place."""
+    callspec = SimpleNamespace(params={"llm_server": place} if place else {})
+    return cast("pytest.Item", SimpleNamespace(callspec=callspec, path=path))
+
+
+def anywhere(_place: Place) -> None:
+    """Every place can be had."""
+
+
+def test_places_come_replicate_by_replicate() -> None:
+    """A1 B1 A2 B2: what drifts over the session hits every deployment alike."""
+    a, b = deployment("a"), deployment("b")
+    places = [Place(deployment, replicate) for replicate in (1, 2) for deployment in (a, b)]
+    items = [item(None), *(item(place) for place in (places[2], places[0], places[3], places[1]))]
+    axis("a", "b", replicates=2).sort(items, anywhere)
+    assert [place_of(test) for test in items] == [None, *places]
+
+
+def test_sorting_keeps_the_order_within_a_place() -> None:
+    """Authors' order is nobody's business but theirs."""
+    place = Place(deployment("a"), 1)
+    items = [item(place) for _ in range(5)]
+    before = list(items)
+    axis("a").sort(items, anywhere)
+    assert [id(test) for test in items] == [id(test) for test in before]
+
+
+def test_what_cannot_run_here_comes_last() -> None:
+    """File by file, since pytest prints a line whenever the file changes."""
+    a, b = Place(deployment("a"), 1), Place(deployment("b"), 1)
+    items = [item(a, "1"), item(b, "1"), item(a, "2"), item(b, "2")]
+    axis("a", "b").sort(items, lambda place: "no GPU" if place == a else None)
+    assert [(str(test.path), place_of(test)) for test in items] == [("1", b), ("2", b), ("1", a), ("2", a)]
+
+
+@pytest.mark.parametrize(
+    ("nodeid", "scope"),
+    [
+        ("t.py::test[a.llama.tp01.gpux00-tiny]", "a.llama.tp01.gpux00"),
+        ("t.py::test[a.llama.tp01.gpux00]", "a.llama.tp01.gpux00"),
+        ("t.py::test[x-a.llama.tp01.gpux00-tiny]", "x-a.llama.tp01.gpux00"),
+        ("t.py::test[1-a.llama.tp01.gpux00-tiny]", "a.llama.tp01.gpux00"),
+        ("t.py::test[other]", "t.py"),
+        ("t.py::test", "t.py"),
+        ("a[b/t.py::test", "a[b/t.py"),
+    ],
+)
+def test_a_node_id_names_its_deployment(nodeid: str, scope: str) -> None:
+    """Wherever it stands among the parameters, and though one's id ends like another's; else its file."""
+    assert axis("a", "x-a").scope(nodeid) == scope
+
+
+def test_replicates_of_a_deployment_stay_together() -> None:
+    """They are one scope, so that one worker judges them together."""
+    both = axis("a", replicates=2)
+    ids = [f"t.py::test[a.llama.tp01.gpux00.r{number:02d}-tiny]" for number in (1, 2)]
+    assert {both.scope(nodeid) for nodeid in ids} == {"a.llama.tp01.gpux00"}
+
+
+def test_lengths_of_the_options_make_another_workload() -> None:
+    """Its id says so, and only what was given changes."""
+    assert axis("a").workload("tiny") is TINY
+    longer = axis("a", output_tokens=9).workload("tiny")
+    assert (longer.id, longer.output_tokens, longer.prompts) == ("tiny-out0009", 9, TINY.prompts)
+    exact = axis("a", input_tokens=50).workload("tiny")
+    assert (exact.id, exact.input_tokens, exact.output_tokens, exact.prompts) == ("in0050-out0004", 50, 4, ())
+
+
+def test_there_must_be_something_to_measure() -> None:
+    """An axis without places would skip every test in silence."""
+    with pytest.raises(UsageError, match="names no model"):
+        axis()
+
+
+def marked(*marks: pytest.MarkDecorator) -> pytest.Item:
+    """Make a test with marks, the nearest first."""
+    test = SimpleNamespace(nodeid="t.py::test", iter_markers=lambda _name: [mark.mark for mark in marks])
+    return cast("pytest.Item", test)
+
+
+def test_the_nearest_marker_wins() -> None:
+    """Argument by argument: a class may say what its functions do not."""
+    assert bench_marker(marked(pytest.mark.bench(runs=2), pytest.mark.bench(runs=3, timeout=9))) == {
+        "runs": 2,
+        "timeout": 9,
+    }
+
+
+def test_a_misspelt_argument_of_a_marker_is_told() -> None:
+    """With the test and the nearest name."""
+    with pytest.raises(
+        UsageError, match=r"^t\.py::test: the bench marker has no argument 'request': did you mean"
+    ):
+        bench_marker(marked(pytest.mark.bench(request=2)))
