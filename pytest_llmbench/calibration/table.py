@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from pytest_llmbench.calibration.figures import LevelFigures
 
-__all__ = ["HEADERS", "markdown", "row", "table"]
+__all__ = ["HEADERS", "NOTHING", "duration", "markdown", "relative", "row", "table"]
 
 NOTHING = "\N{EN DASH}"
 

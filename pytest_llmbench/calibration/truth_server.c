@@ -387,7 +387,9 @@ static bool send_output(struct connection *c)
     const char *data = framed(&text, &length);
 
     bool split = options.split_every && c->record.chunks % options.split_every == 0;
-    size_t first = split ? 1 + (size_t)(uniform(c) * (double)(length - 1)) : length;
+    /* The second part has at least the event's last byte, before the line end of the HTTP chunk: without it
+     * the event would have arrived with the first. */
+    size_t first = split ? 1 + (size_t)(uniform(c) * (double)(length - 3)) : length;
     if (!send_bytes(c, data, first))
         return false;
     if (split && first < length) {
