@@ -86,12 +86,13 @@ class Connection:
         self._sock: socket.socket | None = None
         self._tls: Tls | None = None
         self._loop = loop
-        self._response = Response()
+        self._prepared = self._response = Response()
         self._done: asyncio.Future[None] | None = None
         self._parser: Any = None
         self._keep_alive = False
         self._pending: list[bytes] = []
         self._empty_at = 0
+        self._heard_at = 0
         self._drained = True
 
     @property
@@ -112,18 +113,10 @@ class Connection:
         return response
 
     async def _attempt(self, path: str, body: bytes, scheduled: int | None) -> Response:
-        response = self._response = Response()
-        try:
-            if self._sock is None:
-                response.connect = await self._open()
-        except TimeoutError:
-            self.close()
-            response.failure = Failure("connect", f"no connection within {self._timeouts.connect:g} s")
-            return response
-        except (OSError, ssl.SSLError) as error:
-            self.close()
-            response.failure = Failure("connect", _reason(error))
-            return response
+        if not await self.prepare():
+            return self._prepared
+        response = self._response = self._prepared
+        self._prepared = Response()
         head = (
             f"POST {self._address.prefix}{path} HTTP/1.1\r\nHost: {self._address.host}\r\n"
             f"Content-Type: application/json\r\nAccept: text/event-stream\r\n{self._fixed}"
@@ -137,7 +130,7 @@ class Connection:
                 if self._tls is not None:
                     payload = self._tls.encrypt(payload)
                 self._drained = True
-                response.started = self._empty_at = _now()
+                response.started = self._empty_at = self._heard_at = _now()
                 response.scheduled = response.started if scheduled is None else scheduled
                 await self._send(payload, self._done)
                 await self._done
@@ -152,6 +145,23 @@ class Connection:
         if response.failure or not self._keep_alive:
             self.close()
         return response
+
+    async def prepare(self) -> bool:
+        """Open the connection if it is not, ahead of the next request; say whether it is open now."""
+        if self._sock is not None:
+            return True
+        self._prepared = Response()
+        try:
+            self._prepared.connect = await self._open()
+        except TimeoutError:
+            why = f"no connection within {self._timeouts.connect:g} s"
+        except (OSError, ssl.SSLError) as error:
+            why = _reason(error)
+        else:
+            return True
+        self.close()
+        self._prepared.failure = Failure("connect", why)
+        return False
 
     async def _open(self) -> int:
         """Connect, and return the nanoseconds it took, TLS handshake included."""
@@ -217,6 +227,7 @@ class Connection:
         elif not data:
             self._on_end_of_file(at)
         else:
+            self._heard_at = before
             if self._drained:
                 # Drained, it was empty at least until the loop last asked which sockets have data.
                 self._empty_at = max(self._empty_at, min(self._loop.hot.asked, at))
@@ -280,6 +291,16 @@ class Connection:
         if self._response.status:
             self._keep_alive = self._parser.should_keep_alive()
             self._response.complete = True
+
+    def give_up_if_silent(self, now: int) -> None:
+        """Fail the request under way if nothing has come for longer than its timeouts allow."""
+        if self._done is None or self._done.done():
+            return
+        heard = bool(self._response.parts)
+        limit = self._timeouts.gap if heard else self._timeouts.first
+        if limit is not None and now - self._heard_at > limit * 1e9:
+            what = f"silent for {limit:g} s in mid-stream" if heard else f"no answer within {limit:g} s"
+            self._fail(Failure("timeout", what), now)
 
     def _on_end_of_file(self, at: int) -> None:
         self._keep_alive = False

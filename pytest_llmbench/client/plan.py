@@ -13,21 +13,34 @@ __all__ = ["LoadOutcome", "LoadPlan", "Progress", "Timeouts"]
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Seconds. `total` bounds one request from its start to the end of its stream."""
+    """Seconds.
+
+    `total` bounds one request from its start to the end of its stream; `first` from its start to the first
+    bytes of the answer's body, `gap` the silence between any two reads after them. None: as `total` allows.
+    """
 
     connect: float = 10.0
     total: float = 300.0
+    first: float | None = None
+    gap: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class LoadPlan:
-    """A closed loop: `concurrency` streams, each sending its next request when its last one ended.
+    """What to send, and when.
+
+    A closed loop, unless `arrivals` says otherwise: `concurrency` streams, each sending its next request when
+    its last one ended. An open loop: every measured request is sent when it is due, however many are under
+    way, up to `concurrency` of them if that is not 0; what that holds back shows as `send_delay`.
 
     Attributes:
         base_url: of the server, without `/v1`.
         headers: sent with every request; may hold a key, so the repr leaves them out.
         dialect: name of the stream dialect.
         bodies: one JSON body a request; the first `warmup` of them are not measured.
+        arrivals: for each measured request, when it is due, in ns from the start of the window.
+        duration: no request is sent later than so many seconds into the window; those that were not are
+            absent from the outcome.
         keep_text: store the generated text in the traces.
     """
 
@@ -36,6 +49,8 @@ class LoadPlan:
     bodies: tuple[bytes, ...] = field(repr=False)
     concurrency: int
     warmup: int = 0
+    arrivals: tuple[int, ...] | None = field(default=None, repr=False)
+    duration: float | None = None
     headers: dict[str, str] = field(default_factory=dict, repr=False)
     timeouts: Timeouts = field(default_factory=Timeouts)
     keep_text: bool = False
@@ -55,13 +70,16 @@ class LoadOutcome:
     """What came of a plan.
 
     Attributes:
-        traces: one a request, in the order of the plan, warm-up included.
+        traces: one a request that was sent, in the order of the plan, warm-up included.
         began: start of the window (ns, CLOCK_REALTIME): warm-up is over.
         ended: end of the window (ns): the last measured request is over.
         cpu_share: CPU time of the generator / duration of the window; 1.0 is one core.
+        clock_step: largest change (s) of CLOCK_REALTIME against CLOCK_MONOTONIC within about a second of the
+            window; what a clock that is being adjusted does is far below a millisecond.
     """
 
     traces: list[RequestTrace]
     began: int
     ended: int
     cpu_share: float
+    clock_step: float = 0.0

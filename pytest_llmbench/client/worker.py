@@ -8,16 +8,15 @@ with the clock otherwise.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import pickle
-import resource
 import signal
 import sys
 import traceback
 from typing import TYPE_CHECKING, BinaryIO
 
-from pytest_llmbench.client import closed_loop
+from pytest_llmbench.client import load
+from pytest_llmbench.client.descriptors import raise_limit
 from pytest_llmbench.errors import MeasurementError
 
 if TYPE_CHECKING:
@@ -42,7 +41,7 @@ def serve(plans: BinaryIO, answers: BinaryIO) -> None:
         except EOFError:
             return
         try:
-            answer(closed_loop.run(plan, answer))
+            answer(load.run(plan, answer))
         except MeasurementError as error:
             answer(str(error))
         except Exception:  # noqa: BLE001 - the parent raises it where the user sees it
@@ -54,10 +53,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    # The usual soft limit of 1,024 descriptors is less than that many streams need.
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with contextlib.suppress(ValueError, OSError):  # macOS says "unlimited" and means less
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    raise_limit()
     serve(sys.stdin.buffer, answers)
 
 

@@ -30,8 +30,8 @@ class OpenAIChat(OpenAIStream):
         if not delta:
             return "", False
         answer = delta.get("content") or ""
-        if len(delta) == 1:
-            return "" + answer, answer != ""
+        if answer and len(delta) == 1:
+            return "" + answer, True
         answer += delta.get("refusal") or ""
         for call in delta.get("tool_calls") or ():
             function = call.get("function") or {}

@@ -1,0 +1,162 @@
+"""Carrying out a plan: warm-up, then the measured requests, while nothing else happens in this process."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import time
+from typing import TYPE_CHECKING
+
+from pytest_llmbench.client import hot_loop
+from pytest_llmbench.client.address import Address
+from pytest_llmbench.client.alarm import Alarm
+from pytest_llmbench.client.connection import Connection, Response
+from pytest_llmbench.client.decode import decode
+from pytest_llmbench.client.descriptors import demand_descriptors
+from pytest_llmbench.client.dialects import DIALECTS
+from pytest_llmbench.client.plan import LoadOutcome, LoadPlan, Progress
+from pytest_llmbench.client.priority import real_time
+from pytest_llmbench.client.stamps import prime
+from pytest_llmbench.client.watch import ClockWatch, report_progress, watch_silence
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from pytest_llmbench.client.trace import RequestTrace
+
+__all__ = ["run"]
+
+# A request of an open loop is made ready so long (ns) before it is due: connecting is not its server's delay.
+_LEAD = 20_000_000
+_HTTP_ERRORS = 400
+
+
+def run(plan: LoadPlan, on_progress: Callable[[Progress], None]) -> LoadOutcome:
+    """Carry out a plan: warm-up in a closed loop, on the streams that will be measured, then its requests.
+
+    Nothing is decoded, and no garbage is collected, between the window's bounds.
+
+    Raises:
+        MeasurementError: the server's name has no address, or the system permits too few connections.
+    """
+    demand_descriptors(plan.concurrency)
+    return hot_loop.run(_run(plan, on_progress))
+
+
+async def _run(plan: LoadPlan, on_progress: Callable[[Progress], None]) -> LoadOutcome:
+    load, clock = _Load(plan), ClockWatch()
+    primed = prime()
+    attendants = [
+        asyncio.create_task(report_progress(load.progress, on_progress)),
+        asyncio.create_task(watch_silence(load.streams, plan.timeouts)),
+        asyncio.create_task(clock.watch()),
+    ]
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    try:
+        with real_time():
+            await load.closed_loop(0, plan.warmup, None)
+            cpu, began = time.process_time(), time.time_ns()
+            if plan.arrivals is None:
+                deadline = None if plan.duration is None else began + int(plan.duration * 1e9)
+                await load.closed_loop(plan.warmup, len(plan.bodies), deadline)
+            else:
+                await load.open_loop(began + _LEAD, plan.arrivals)
+                began += _LEAD
+            cpu, ended = time.process_time() - cpu, time.time_ns()
+    finally:
+        gc.enable()
+        gc.unfreeze()
+        for attendant in attendants:
+            attendant.cancel()
+        load.close()
+        if primed is not None:
+            primed.close()
+    share = cpu / max(1e-9, (ended - began) / 1e9)
+    return LoadOutcome(list(load.traces()), began, ended, share, clock.largest_step(began, ended))
+
+
+class _Load:
+    """The streams, and what came back on them."""
+
+    def __init__(self, plan: LoadPlan) -> None:
+        self._plan = plan
+        self._dialect = DIALECTS[plan.dialect]
+        self._address = Address.resolve(plan.base_url)
+        self._loop = hot_loop.running()
+        self._idle: list[Connection] = []
+        self.streams: list[Connection] = []
+        self._responses: dict[int, Response] = {}
+        self._failed = 0
+
+    def progress(self) -> Progress:
+        """How far it is."""
+        return Progress(len(self._responses), self._failed, len(self._plan.bodies))
+
+    async def closed_loop(self, first: int, after: int, deadline: int | None) -> None:
+        """Send the requests `first` up to `after`, on as many streams as the plan says.
+
+        None is sent after the deadline (ns).
+        """
+        todo = iter(range(first, after))
+        streams = min(self._plan.concurrency or 1, after - first)
+        await asyncio.gather(*(self._one_by_one(self._stream(), todo, deadline) for _ in range(streams)))
+
+    async def _one_by_one(self, stream: Connection, todo: Iterator[int], deadline: int | None) -> None:
+        previous = None
+        for index in todo:
+            if deadline is not None and time.time_ns() >= deadline:
+                break
+            response = await self._send(stream, index, previous)
+            # The next request was due the moment this one ended; a new connection delays that moment.
+            previous = response.ended if stream.is_open else None
+        self._idle.append(stream)
+
+    async def open_loop(self, began: int, arrivals: tuple[int, ...]) -> None:
+        """Send every measured request when it is due, counted in ns from `began`."""
+        limit = asyncio.Semaphore(self._plan.concurrency) if self._plan.concurrency else None
+        with Alarm() as alarm:
+            async with asyncio.TaskGroup() as requests:
+                for index, offset in enumerate(arrivals, start=self._plan.warmup):
+                    await alarm.wait_until(began + offset - _LEAD)
+                    if self._plan.duration is not None and offset > self._plan.duration * 1e9:
+                        break
+                    requests.create_task(self._one_when_due(index, began + offset, alarm, limit))
+
+    async def _one_when_due(
+        self, index: int, due: int, alarm: Alarm, limit: asyncio.Semaphore | None
+    ) -> None:
+        async with limit or contextlib.nullcontext():
+            stream = self._stream()
+            await stream.prepare()
+            await alarm.wait_until(due)
+            await self._send(stream, index, due)
+            self._idle.append(stream)
+
+    def _stream(self) -> Connection:
+        """Return a stream that idles, or a new one."""
+        if self._idle:
+            return self._idle.pop()
+        stream = Connection(self._loop, self._address, self._plan.headers, self._plan.timeouts)
+        self.streams.append(stream)
+        return stream
+
+    async def _send(self, stream: Connection, index: int, scheduled: int | None) -> Response:
+        response = await stream.request(self._dialect.path, self._plan.bodies[index], scheduled)
+        self._responses[index] = response
+        self._failed += response.failure is not None or response.status >= _HTTP_ERRORS
+        return response
+
+    def traces(self) -> Iterator[RequestTrace]:
+        """Decode what came back, and let go of it on the way."""
+        plan = self._plan
+        for index in sorted(self._responses):
+            response = self._responses.pop(index)
+            yield decode(response, self._dialect, index, warmup=index < plan.warmup, keep_text=plan.keep_text)
+
+    def close(self) -> None:
+        """Close all connections."""
+        for stream in self.streams:
+            stream.close()

@@ -1,0 +1,68 @@
+"""What goes on beside the streams of a load, a few times a second."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from pytest_llmbench.client.connection import Connection
+    from pytest_llmbench.client.plan import Progress, Timeouts
+
+__all__ = ["ClockWatch", "report_progress", "watch_silence"]
+
+_PROGRESS_SECONDS = 0.5
+_SILENCE_SECONDS = 0.1
+_CLOCK_SECONDS = 1.0
+
+
+async def report_progress(progress: Callable[[], Progress], on_progress: Callable[[Progress], None]) -> None:
+    """Tell how far a load is, again and again, until cancelled."""
+    while True:
+        on_progress(progress())
+        await asyncio.sleep(_PROGRESS_SECONDS)
+
+
+async def watch_silence(streams: Sequence[Connection], timeouts: Timeouts) -> None:
+    """Give up on streams that have been silent for too long, until cancelled.
+
+    One look at all of them ten times a second costs less than a timer for every chunk.
+    """
+    if timeouts.first is None and timeouts.gap is None:
+        return
+    while True:
+        await asyncio.sleep(_SILENCE_SECONDS)
+        now = time.time_ns()
+        for stream in streams:
+            stream.give_up_if_silent(now)
+
+
+class ClockWatch:
+    """Notices a clock that is set: the stamps on both sides of the step are not of one time."""
+
+    def __init__(self) -> None:
+        self._samples: list[tuple[int, int]] = []
+
+    async def watch(self) -> None:
+        """Note the offset of the two clocks, once a second, until cancelled."""
+        while True:
+            self._sample()
+            await asyncio.sleep(_CLOCK_SECONDS)
+
+    def _sample(self) -> None:
+        now = time.time_ns()
+        self._samples.append((now, now - time.monotonic_ns()))
+
+    def largest_step(self, began: int, ended: int) -> float:
+        """Largest change (s) between neighbouring samples, of those that touch the window."""
+        self._sample()
+        steps = [
+            abs(after[1] - before[1])
+            for before, after in pairwise(self._samples)
+            if after[0] >= began and before[0] <= ended
+        ]
+        return max(steps, default=0) * 1e-9
