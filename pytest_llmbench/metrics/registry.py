@@ -160,6 +160,13 @@ _ALL = (
         "successful requests / window",
     ),
     Metric(
+        "goodput",
+        "req/s",
+        "higher",
+        "scalar",
+        "finished requests that met every SLO / window; failures count as not met",
+    ),
+    Metric(
         "throughput_output_per_gpu",
         "tok/s/GPU",
         "higher",
