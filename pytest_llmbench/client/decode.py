@@ -130,6 +130,6 @@ def _refusal(response: Response, dialect: Dialect) -> Failure:
     text = " ".join(text.split())[:_LONGEST_MESSAGE]
     if response.status == _HTTP_OK:
         return Failure("protocol", f"the answer is not an event stream: {text}", response.status)
-    if response.status in _NO_SUCH_PAGE:
+    if response.status in _NO_SUCH_PAGE and "model" not in text:  # engines say 404 of unknown models, too
         text = f"{text} (asked for {dialect.path}: the server may not have this endpoint)"
     return Failure("http_status", f"HTTP {response.status}: {text}", response.status)

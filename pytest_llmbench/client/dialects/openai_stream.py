@@ -15,9 +15,6 @@ if TYPE_CHECKING:
 
 __all__ = ["OpenAIStream"]
 
-_PLAIN = 3
-"""Fields of a usage object without details: prompt, completion and their total."""
-
 
 class OpenAIStream(ABC):
     """A stream of `choices`, with `usage` in every chunk or in the last, and `[DONE]` at the end."""
@@ -82,6 +79,6 @@ def _usage(usage: dict[str, Any] | None) -> Usage | None:
     """Read `usage`, quickly where it comes with every chunk."""
     if not usage:
         return None
-    if len(usage) == _PLAIN:
+    if not (usage.get("prompt_tokens_details") or usage.get("completion_tokens_details")):
         return Usage(count(usage, "prompt_tokens"), count(usage, "completion_tokens"))
     return usage_of(usage, "prompt", "completion")

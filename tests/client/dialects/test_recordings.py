@@ -34,6 +34,8 @@ class Expected:
     timed: bool = False
 
 
+# Of a model with random weights that knows bytes only; with speculation, and half characters held back.
+BYTES = "\x1a)\ufffd\ufffd\ufffd\ufffd\ufffd\ufffd\x1a)))"
 BUILTIN = "tiny-glm-c1d4abfc"
 PLAIN, COUNTED = ((None, True),) * 5, ((1, True),) * 5
 
@@ -52,6 +54,26 @@ RECORDINGS = {
     ),
     "recorded-llama-messages": Expected(
         "anthropic-messages", CHATTED, PLAIN, "length", 14, 5, 13, None, BUILTIN
+    ),
+    "recorded-vllm-chat": Expected(
+        "openai-chat", BYTES, tuple((n, True) for n in (1, 1, 7, 1, 1, 1)), "length", 40, 12, 0, None, "tiny"
+    ),
+    "recorded-vllm-completions": Expected(
+        "openai-completions",
+        "\x12\x12\x12\x12\x12\ufffd\x12",
+        tuple((n, True) for n in (1, 1, 1, 2, 2)),
+        "length",
+        10,
+        8,
+        0,
+        None,
+        "tiny",
+    ),
+    "recorded-vllm-responses": Expected(
+        "openai-responses", BYTES, ((None, True),) * 6, "length", 40, 12, 0, 0, "tiny"
+    ),
+    "recorded-vllm-messages": Expected(
+        "anthropic-messages", BYTES, ((None, True),) * 6, "length", 40, 12, 0, None, "tiny"
     ),
     "written-vllm-chat-speculation": Expected(
         "openai-chat",
