@@ -76,7 +76,7 @@ def locked(path: Path, *, timeout: float = 30.0) -> Iterator[None]:
     """
     make_folder(path.parent)
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        descriptor = _open_lock(path)
     except OSError as error:
         message = f"cannot open the lock: {error.strerror or error}"
         raise StorageError(message, file=path) from error
@@ -85,6 +85,14 @@ def locked(path: Path, *, timeout: float = 30.0) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def _open_lock(path: Path) -> int:
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    except PermissionError:
+        # Another user's, as in /tmp: reading is enough to lock it.
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
 
 
 def _acquire(descriptor: int, path: Path, deadline: float) -> None:

@@ -343,7 +343,7 @@ class Session:
         """Be the only one on this host that measures or starts a server."""
         self._progress.begin()
         self._progress.show(f"waiting {purpose}")
-        # World-writable by design: measurements of different users disturb each other just the same.
+        # One for all users: their measurements disturb each other just the same.
         with locked(Path(tempfile.gettempdir()) / "pytest-llmbench.lock", timeout=_LONGEST_WAIT):
             self._progress.begin()
             try:

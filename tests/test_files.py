@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+import tempfile
+from pathlib import Path
 
 import pytest
 
 from pytest_llmbench.errors import StorageError
 from pytest_llmbench.files import json_text, locked, make_folder, write_atomically
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def test_a_file_is_replaced_as_a_whole_and_nothing_is_left_beside_it(tmp_path: Path) -> None:
@@ -86,3 +85,34 @@ def test_a_lock_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     """A folder where the lock file belongs is an error that says so."""
     with pytest.raises(StorageError, match="cannot open the lock"), locked(tmp_path):
         pytest.fail("a folder was locked")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs to be two users")
+def test_a_lock_holds_between_users() -> None:
+    """What one has created another can take, when it is free: in /tmp nobody may write what is another's."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o1777)
+        path = Path(folder) / "lock"
+        with locked(path):
+            assert "another process has held this lock" in _locked_by_another_user(path)
+        assert _locked_by_another_user(path) == "taken"
+
+
+def _locked_by_another_user(path: Path) -> str:
+    reader, writer = os.pipe()
+    child = os.fork()
+    if not child:  # not a new interpreter: that user may not be able to run it
+        said = "nothing"
+        try:
+            os.setuid(65534)
+            with locked(path, timeout=0.1):
+                said = "taken"
+        except StorageError as error:
+            said = str(error)
+        finally:
+            os.write(writer, said.encode())
+            os._exit(0)
+    os.waitpid(child, 0)
+    os.close(writer)
+    with os.fdopen(reader) as stream:
+        return stream.read()
