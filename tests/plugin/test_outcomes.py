@@ -209,7 +209,7 @@ def test_a_server_that_ends_while_it_is_measured(project: Project) -> None:
         "models: [{id: m, source: 'builtin:tiny-glm', run: [llama], backends: {llama: {runtime: embedded}}}]"
     )
     configuration = ("--bench-config=long.yaml", "--bench-config=models.yaml")
-    left = project(*configuration, "--no-workload", "--bench-requests=500")
+    left = project(*configuration, "--no-workload", "--bench-requests=500", own_process=True)
     assert left.code == 1, left.out
     assert "2 failed" in left.out
     assert "Traceback" not in left.out
