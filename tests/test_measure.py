@@ -26,6 +26,7 @@ from tests.client.fake_server import FakeServer, answer, content, reply, stream,
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from pytest_llmbench.client.plan import Progress
     from pytest_llmbench.runtimes.embedded import EmbeddedServer
@@ -101,6 +102,12 @@ def test_real_server(server: Server, generator: LoadGenerator, endpoint: str) ->
             assert trace.finish_reason == ("completed" if endpoint == "responses" else "length")
             assert trace.served_model == server.served_model
             assert 0 < len(trace.chunks) <= 16
+            # llama.cpp says with the answer how long it took, except in Anthropic's words.
+            if endpoint != "messages":
+                assert trace.server_prefill
+                assert trace.started
+                assert 0 < trace.server_prefill < (trace.chunks[0].at - trace.started) * 1e-9
+                assert trace.server_decode
     record = record_result(result, "test", server.deployment)
     assert [run.sent for run in record.runs] == [6, 6]
 
@@ -197,6 +204,34 @@ def test_server_that_cannot_count(generator: LoadGenerator) -> None:
         result = measure(server, _workload(), Load(1, 2, 0), generator=generator)
     assert result.validity.notes == ("prompts were 80 to 80 tokens long, 64 were asked for",)
     assert result.validity.valid
+
+
+def test_server_without_usage(generator: LoadGenerator, tmp_path: Path) -> None:
+    """Where the server counts nothing, the model's own tokenizer does; where there is none, nobody does."""
+    tokenizers = pytest.importorskip("tokenizers")
+    made = tokenizers.Tokenizer(tokenizers.models.WordLevel({"?": 0}, unk_token="?"))
+    made.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
+    made.save(str(tmp_path / "tokenizer.json"))
+    pieces = stream(
+        {"choices": [{"text": "one two"}]}, {"choices": [{"text": " three", "finish_reason": "x"}]}
+    )
+    with FakeServer(answer(*pieces)) as fake:
+        known = EXTERNAL.model_copy(update={"source": str(tmp_path)})
+        asked = _workload(endpoint="completions")
+        result, other = (
+            measure(Server(deployment, fake.url, "m"), asked, Load(1, 2, 1), generator=generator)
+            for deployment in (known, EXTERNAL)
+        )
+    assert (result.output_tokens.min, result.output_tokens.max, result.prompt_tokens.p50) == (3, 3, 64)
+    assert result.tpot.count == 2
+    counted = "tokens of 2 of 2 replies were counted with the model's tokenizer"
+    assert "itl" not in result.metrics  # two chunks of who knows how many tokens
+    assert result.validity.notes == (f"the server gave no usage: {counted}, which sees no special tokens",)
+    assert result.runs[0].traces[0].token_source == "tokenizer"
+    assert "output_tokens" not in other.metrics
+    assert other.validity.notes == (
+        "the server gave no usage: tokens are unknown, and with them TPOT and token throughput",
+    )
 
 
 def test_every_request_refused(generator: LoadGenerator) -> None:

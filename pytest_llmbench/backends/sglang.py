@@ -64,8 +64,10 @@ class SGLang(GenericBackend):
         )
 
     def count_tokens(self, http: httpx.Client, prompt: str, *, chat: bool) -> int | None:
-        """Ask `/tokenize`; it knows no chat template, so None for a chat."""
+        """Ask `/tokenize`, or for a chat, as that knows no template, what Anthropic's API counts there."""
         if chat:
-            return None
+            question = {"model": "any", "messages": [{"role": "user", "content": prompt}]}
+            count = post_json(http, "/v1/messages/count_tokens", question).get("input_tokens")
+            return count if isinstance(count, int) else None
         count = post_json(http, "/tokenize", {"prompt": prompt}).get("count")
         return count if isinstance(count, int) else None

@@ -31,7 +31,7 @@ class TRTLLM(GenericBackend):
         {
             "chat": Api("openai-chat", COUNTED),
             "completions": Api("openai-completions", COUNTED),
-            # It refuses fields it does not know, here also these: replies may end early.
+            # These fields are refused or ignored here, by version: replies may end early.
             "responses": Api("openai-responses"),
         }
     )

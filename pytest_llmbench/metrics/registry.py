@@ -114,14 +114,37 @@ _ALL = (
     ),
     Metric("interactivity", "tok/s", "higher", "distribution", "per request 1 / tpot"),
     Metric(
-        "prompt_tokens", "tok", "none", "distribution", "tokens of the prompt, as the server counted them"
+        "server_prefill",
+        "s",
+        "lower",
+        "distribution",
+        "the server's own time from taking up a prompt to its first token, its queue left out, as it states"
+        " with the answer (llama.cpp's timings)",
+        0.001,
+    ),
+    Metric(
+        "server_decode",
+        "s",
+        "lower",
+        "distribution",
+        "the server's own time from a request's first token to its last, as it states with the answer"
+        " (llama.cpp's timings)",
+        0.001,
+    ),
+    Metric(
+        "prompt_tokens",
+        "tok",
+        "none",
+        "distribution",
+        "tokens of the prompt, as the server counted them; else counted with the model's tokenizer",
     ),
     Metric(
         "output_tokens",
         "tok",
         "none",
         "distribution",
-        "generated tokens, as the server counted them; never the number of chunks",
+        "generated tokens, as the server counted them; else counted with the model's tokenizer; never the"
+        " number of chunks",
     ),
     Metric(
         "cached_tokens",

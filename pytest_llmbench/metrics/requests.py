@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_llmbench.client.trace import Chunk, RequestTrace
+    from pytest_llmbench.client.trace import Chunks, RequestTrace
 
 __all__ = ["chunk_tokens", "request_values"]
 
@@ -29,10 +29,11 @@ def chunk_tokens(trace: RequestTrace) -> list[int] | None:
 
     Known if the server gave usage with every chunk, or if there are as many chunks as tokens.
     """
-    tokens = [chunk.tokens for chunk in trace.chunks if chunk.tokens is not None]
-    if len(tokens) == len(trace.chunks) and all(count > 0 for count in tokens):
-        return tokens
-    if trace.output_tokens == len(trace.chunks):
+    tokens = trace.chunks.tokens
+    if all(count > 0 for count in tokens):  # unknown is -1
+        return tokens.tolist()
+    # With counts of our own that would be chance: a chunk need not be a token.
+    if trace.output_tokens == len(trace.chunks) and trace.token_source != "tokenizer":  # noqa: S105
         return [1] * len(trace.chunks)
     return None
 
@@ -41,20 +42,23 @@ def _values(trace: RequestTrace) -> Iterator[tuple[str, list[float]]]:
     started, chunks = trace.started, trace.chunks
     if started is None or not chunks:
         return
-    first, last = chunks[0], chunks[-1]
-    yield "ttft", [(first.at - started) * _NS]
-    answer = next((chunk for chunk in chunks if chunk.answer), None)
-    yield "ttft_answer", [(answer.at - started) * _NS] if answer else []
+    first, last = chunks.at[0], chunks.at[-1]
+    yield "ttft", [(first - started) * _NS]
+    answer = chunks.answer.find(1)
+    yield "ttft_answer", [(chunks.at[answer] - started) * _NS] if answer >= 0 else []
     yield "connect", [trace.connect * _NS]
     yield "send_delay", [max(0, started - trace.scheduled) * _NS]
-    yield "e2e", [(max(last.at, trace.finished or 0) - started) * _NS]
+    yield "e2e", [(max(last, trace.finished or 0) - started) * _NS]
     yield "stream_end", [(trace.ended - started) * _NS] if trace.ended is not None else []
-    yield "chunk_gap", [(after.at - before.at) * _NS for before, after in _pairs(chunks)]
+    yield "chunk_gap", _gaps(chunks)
     yield "itl", _itl(trace)
-    if trace.output_tokens is not None and trace.output_tokens > 1 and last.at > first.at:
-        tpot = (last.at - first.at) * _NS / (trace.output_tokens - 1)
+    if trace.output_tokens is not None and trace.output_tokens > 1 and last > first:
+        tpot = (last - first) * _NS / (trace.output_tokens - 1)
         yield "tpot", [tpot]
         yield "interactivity", [1 / tpot]
+    for name in ("server_prefill", "server_decode"):
+        seconds = getattr(trace, name)
+        yield name, [seconds] if seconds is not None else []
     for name in ("prompt_tokens", "output_tokens", "cached_tokens", "reasoning_tokens"):
         count = getattr(trace, name)
         yield name, [float(count)] if count is not None else []
@@ -64,12 +68,11 @@ def _itl(trace: RequestTrace) -> list[float]:
     tokens = chunk_tokens(trace)
     if tokens is None:
         return []
-    return [
-        (after.at - before.at) * _NS / count
-        for (before, after), count in zip(_pairs(trace.chunks), tokens[1:], strict=True)
-        for _ in range(count)
-    ]
+    gaps = _gaps(trace.chunks)
+    if max(tokens) == 1:
+        return gaps
+    return [gap / count for gap, count in zip(gaps, tokens[1:], strict=True) for _ in range(count)]
 
 
-def _pairs(chunks: list[Chunk]) -> Iterator[tuple[Chunk, Chunk]]:
-    return pairwise(chunks)
+def _gaps(chunks: Chunks) -> list[float]:
+    return [(after - before) * _NS for before, after in pairwise(chunks.at)]

@@ -125,6 +125,12 @@ def _notes(good: Sequence[RequestTrace], runs: Sequence[Run], asked: int | None)
             yield f"prompts were {counted[0]} to {counted[-1]} tokens long, {asked} were asked for"
     if good and any(trace.output_tokens is None for trace in good):
         yield "the server gave no usage: tokens are unknown, and with them TPOT and token throughput"
+    ours = sum(trace.token_source == "tokenizer" for trace in good)  # noqa: S105
+    if ours:
+        yield (
+            f"the server gave no usage: tokens of {ours} of {len(good)} replies were counted with the model's"
+            " tokenizer, which sees no special tokens"
+        )
     told = [trace for trace in good if trace.prompt_tokens]
     cached = sum(trace.cached_tokens or 0 for trace in told)
     prompt = sum(trace.prompt_tokens or 0 for trace in told)

@@ -120,12 +120,16 @@ def test_vllm_counts_messages_and_text() -> None:
     ]
 
 
-def test_sglang_counts_text_only() -> None:
-    """SGLang tokenizes text, and knows no way to count a chat."""
-    http, _ = client({"/tokenize": {"count": 3}})
+def test_sglang_counts_text_and_messages() -> None:
+    """SGLang tokenizes text, and counts messages inside their template where it speaks Anthropic's API."""
+    http, posted = client({"/tokenize": {"count": 3}, "/v1/messages/count_tokens": {"input_tokens": 12}})
     with http:
         assert BACKENDS["sglang"].count_tokens(http, "hello", chat=False) == 3
-        assert BACKENDS["sglang"].count_tokens(http, "hello", chat=True) is None
+        assert BACKENDS["sglang"].count_tokens(http, "hello", chat=True) == 12
+    assert posted == [
+        {"prompt": "hello"},
+        {"model": "any", "messages": [{"role": "user", "content": "hello"}]},
+    ]
 
 
 @pytest.mark.parametrize("name", sorted(BACKENDS))

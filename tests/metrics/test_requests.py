@@ -53,6 +53,19 @@ def test_values_are_of_the_registry_and_never_negative(trace: RequestTrace) -> N
         assert all(math.isfinite(value) and value >= 0 for value in values)
 
 
+def test_count_of_our_own_says_nothing_of_chunks() -> None:
+    """As many chunks as tokens is no proof of one token a chunk if the server counted neither."""
+    assert chunk_tokens(make_trace(chunks_at(1, 2), token_source="usage")) == [1, 1]
+    assert chunk_tokens(make_trace(chunks_at(1, 2), token_source="tokenizer")) is None
+
+
+def test_times_of_the_server() -> None:
+    """What the server says of its own times is passed on as it is, where it says something."""
+    values = request_values(make_trace(chunks_at(1), server_prefill=0.25, server_decode=0.0))
+    assert (values["server_prefill"], values["server_decode"]) == ([0.25], [0.0])
+    assert "server_prefill" not in request_values(make_trace(chunks_at(1)))
+
+
 def test_plain_request() -> None:
     """A request with one token a chunk, in numbers."""
     trace = make_trace(chunks_at(50, 60, 80), connect=2 * MS, scheduled=START - MS, ended=START + 90 * MS)

@@ -130,6 +130,15 @@ def test_missing_usage_is_noted() -> None:
     )
 
 
+def test_counts_of_our_own_are_noted() -> None:
+    """A reader must know which tokens were counted by whom."""
+    ours = make_trace(chunks_at(5), token_source="tokenizer")
+    counted = "tokens of 1 of 2 replies were counted with the model's tokenizer"
+    assert check_validity([make_run(GOOD, ours)], asked_prompt_tokens=None).notes == (
+        f"the server gave no usage: {counted}, which sees no special tokens",
+    )
+
+
 @pytest.mark.parametrize(
     ("prompt", "cached", "noted"), [(1000, 100, False), (1000, 101, True), (20, 16, False)]
 )
