@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_llmbench.client.dialects.documents import error_message
 from pytest_llmbench.client.sse import events
-from pytest_llmbench.client.trace import Chunk, Failure, RequestTrace
+from pytest_llmbench.client.trace import Failure, RequestTrace
 
 if TYPE_CHECKING:
     from pytest_llmbench.client.connection import Response
@@ -64,7 +64,7 @@ def _decode_stream(response: Response, dialect: Dialect, trace: RequestTrace, *,
         _take_facts(trace, delta, event.at)
         if delta.output:
             tokens, counted = _tokens_of_chunk(delta, counted)
-            trace.chunks.append(Chunk(event.at, event.uncertainty, tokens, delta.answer))
+            trace.chunks.add(event.at, event.uncertainty, tokens, answer=delta.answer)
             texts.append(delta.text)
         done = done or delta.done
     trace.failure = error or trace.failure or _lack(response, trace, done=done)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -62,13 +63,14 @@ class Run:
 def measure_run(outcome: LoadOutcome, *, gpus: int) -> Run:
     """Turn a load outcome into a run; `gpus` of the deployment, 0 if it has none."""
     traces = [trace for trace in outcome.traces if not trace.warmup]
-    values: defaultdict[str, list[float]] = defaultdict(list)
+    values = _nothing()
     for trace in traces:
         if trace.ok:
             for name, found in request_values(trace).items():
-                values[name] += found
+                values[name].extend(found)
     window = max(1, outcome.ended - outcome.began) * _NS
-    values |= {name: [value] for name, value in _scalars(traces, window, gpus).items()}
+    for name, value in _scalars(traces, window, gpus).items():
+        values[name].append(value)
     return Run(traces, outcome.began, outcome.ended, dict(values), outcome.cpu_share)
 
 
@@ -97,11 +99,16 @@ def _scalars(traces: Sequence[RequestTrace], window: float, gpus: int) -> dict[s
 
 def pool(runs: Iterable[Run]) -> dict[str, Summary]:
     """Summarize the values of several runs together: requests pooled, one scalar a run."""
-    values: defaultdict[str, list[float]] = defaultdict(list)
+    values = _nothing()
     for run in runs:
         for name, found in run.values.items():
-            values[name] += found
+            values[name].extend(found)
     return _summaries(values)
+
+
+def _nothing() -> defaultdict[str, array[float]]:
+    """Metric → values, none so far; in arrays, for a million gaps are as many numbers."""
+    return defaultdict(lambda: array("d"))
 
 
 def _summaries(values: Mapping[str, Sequence[float]]) -> dict[str, Summary]:

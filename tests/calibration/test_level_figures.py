@@ -14,7 +14,7 @@ from pytest_llmbench.calibration.figures import (
     true_means,
 )
 from pytest_llmbench.calibration.server import Behaviour, TruthRecord
-from pytest_llmbench.client.trace import Chunk, Failure, RequestTrace
+from pytest_llmbench.client.trace import Chunk, Chunks, Failure, RequestTrace
 
 US, MS = 1000, 1_000_000
 TTFT, GAP = 50 * MS, 10 * MS
@@ -32,7 +32,7 @@ def trace(log: TruthRecord, *, late: int = 5 * US, uncertainty: int = 0) -> Requ
     return RequestTrace(
         index=log.id,
         started=log.received - 10 * US,
-        chunks=[Chunk(sent + late, uncertainty) for sent in log.sent],
+        chunks=Chunks(Chunk(sent + late, uncertainty) for sent in log.sent),
     )
 
 
@@ -77,7 +77,7 @@ def test_merged_are_chunks_of_uncertain_time() -> None:
     one = RequestTrace(
         index=0,
         started=0,
-        chunks=[Chunk(log.sent[0], 9), Chunk(log.sent[1], 0), Chunk(log.sent[2], 9)],
+        chunks=Chunks([Chunk(log.sent[0], 9), Chunk(log.sent[1], 0), Chunk(log.sent[2], 9)]),
     )
     assert figures([one], [log]).merged_share == 0.5
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_llmbench.client.trace import Chunk, RequestTrace
+from pytest_llmbench.client.trace import Chunk, Chunks, RequestTrace
 from pytest_llmbench.metrics.steady import MIN_ROUNDS, Window, throughput, when_over, window
 from pytest_llmbench.workloads.arrivals import constant, poisson
 from tests.metrics.traces import MS, REFUSED, START, chunks_at, make_trace
@@ -30,7 +30,7 @@ def _request(index: int, started: int, tokens: int) -> RequestTrace:
         index=index,
         scheduled=started,
         started=started,
-        chunks=chunks,
+        chunks=Chunks(chunks),
         finished=chunks[-1].at,
         ended=chunks[-1].at,
         prompt_tokens=PROMPT,
@@ -204,7 +204,7 @@ def test_a_server_that_falls_behind(load: float, words: str) -> None:
     for index, offset in enumerate(constant(load * 10, duration=100).offsets):
         trace = _request(index, START + offset, 1)
         free = max(free, START + offset) + 100 * MS  # 10 requests/s, one after the other
-        trace.chunks, trace.finished, trace.ended = [Chunk(free)], free, free
+        trace.chunks, trace.finished, trace.ended = Chunks([Chunk(free)]), free, free
         traces.append(trace)
     found = window(traces, None)
     assert not found.reached

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_llmbench.client.plan import LoadOutcome
-from pytest_llmbench.client.trace import Chunk, Failure, RequestTrace
+from pytest_llmbench.client.trace import Chunk, Chunks, Failure, RequestTrace
 from pytest_llmbench.metrics.run import measure_run
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def make_trace(chunks: Sequence[Chunk] = (), **changes: object) -> RequestTrace:
         "index": 0,
         "scheduled": START,
         "started": START,
-        "chunks": list(chunks),
+        "chunks": Chunks(chunks),
         "finished": chunks[-1].at if chunks else None,
         "ended": chunks[-1].at if chunks else None,
         "prompt_tokens": 10,
