@@ -28,8 +28,6 @@ class Llama(LlamaFamily):
         {
             **LlamaFamily.apis,
             "responses": Api("openai-responses", EXACT),
-            # It drops what Anthropic's API does not know, so replies may end early.
-            "messages": Api("anthropic-messages"),
         }
     )
     # As many slots as llama-server gives itself. Without `ctx-size` each has the model's whole context.

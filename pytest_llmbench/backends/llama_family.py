@@ -37,6 +37,8 @@ class LlamaFamily(GenericBackend):
             "chat": Api("openai-chat", EXACT),
             "completions": Api("openai-completions", EXACT),
             "native": Api("llama-completion", EXACT),
+            # It drops what Anthropic's API does not know, so replies may end early.
+            "messages": Api("anthropic-messages"),
         }
     )
     metrics_path: str | None = "/metrics"

@@ -69,4 +69,7 @@ def _fields(block: bytes) -> tuple[bytes, bytes | None]:
             data.append(value)
         elif field == b"event":
             name = value
+        elif field == b"error":  # no field of the standard, but where llama.cpp once put errors
+            name = b"error"
+            data.append(value)
     return name, b"\n".join(data) if data else None

@@ -38,11 +38,16 @@ def merged(body: dict[str, Any], extras: Mapping[str, object]) -> dict[str, Any]
     return whole
 
 
-def error_message(document: object) -> str | None:
-    """Return the message of an error document, in any of the shapes the engines use, or None."""
+def error_message(document: object, *, named: bool = False) -> str | None:
+    """Return the message of an error document, in any of the shapes the engines use, or None.
+
+    `named` says that the event was called an error, whatever the document looks like.
+    """
     if not isinstance(document, dict):
         return None
     error = document.get("error")
+    if error is None and named:
+        error = document
     if error is None and "error" in (document.get("object"), document.get("type")):
         error = document
     if error is None and "detail" in document:

@@ -46,7 +46,7 @@ class LlamaCompletion:
         """Read an event, or the one that is the end mark."""
         document = load(event.data)
         if "content" not in document:
-            error = error_message(document)
+            error = error_message(document, named=event.name == b"error")
             if error is None:
                 message = "it has no content"
                 raise ValueError(message)

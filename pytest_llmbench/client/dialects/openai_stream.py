@@ -51,9 +51,9 @@ class OpenAIStream(ABC):
         )
 
     def _without_choice(self, event: Event, document: dict[str, Any]) -> Delta:
-        error = error_message(document)
-        if error is not None or event.name == b"error":
-            return Delta(error=error or event.data.decode(errors="replace"))
+        error = error_message(document, named=event.name == b"error")
+        if error is not None:
+            return Delta(error=error)
         usage = _usage(document.get("usage"))
         return Delta(usage=usage, model=document.get("model"), timings=timings_of(document))
 

@@ -30,6 +30,16 @@ def test_error_in_the_stream(dialect: str) -> None:
     assert (trace.failure.kind, trace.failure.message) == ("stream_error", "Overloaded")
 
 
+@pytest.mark.parametrize("dialect", ["llama-completion", "openai-chat", "openai-completions"])
+@pytest.mark.parametrize("field", [b"error: ", b"event: error\ndata: "])
+def test_error_in_a_field_of_its_own(dialect: str, field: bytes) -> None:
+    """Older versions of llama.cpp, and ik_llama.cpp, send the error itself in a field called so."""
+    body = field + b'{"code":500,"message":"Overloaded","type":"server_error"}\n\n'
+    trace = decoded(dialect, body)
+    assert trace.failure
+    assert (trace.failure.kind, trace.failure.message) == ("stream_error", "Overloaded")
+
+
 @pytest.mark.parametrize(
     ("response", "message"),
     [
