@@ -11,10 +11,11 @@ import socket
 import ssl
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import httptools
 
+from pytest_llmbench.client.parts import Parts
 from pytest_llmbench.client.stamps import ANCILLARY_SIZE, kernel_stamp, request_stamps
 from pytest_llmbench.client.tls import Tls
 from pytest_llmbench.client.trace import Failure
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from pytest_llmbench.client.hot_loop import HotLoop
     from pytest_llmbench.client.plan import Timeouts
 
-__all__ = ["Connection", "Part", "Response"]
+__all__ = ["Connection", "Response"]
 
 # One read drains whatever a token stream queues, and a short read proves that the socket was empty, which
 # saves the second system call that would say so. `recvmsg` allocates this much every time: 256 KiB, which
@@ -42,21 +43,6 @@ _FIRST_FINAL_STATUS = 200
 _now = time.time_ns
 
 
-class Part(NamedTuple):
-    """Body bytes of one read.
-
-    `at` is the read's stamp (ns), `since` the last moment before it when the socket was known to be empty:
-    the bytes arrived in between, the last of the read at `at`. `last` is true if nothing but the chunk's line
-    end follows these bytes in the read, and nothing was left to read, so that their end is what the stamp
-    belongs to.
-    """
-
-    at: int
-    since: int
-    data: bytes
-    last: bool
-
-
 @dataclass(slots=True)
 class Response:
     """What came back, undecoded."""
@@ -67,7 +53,7 @@ class Response:
     status: int = 0
     stream: bool = False
     """The body is an event stream, as its content type says."""
-    parts: list[Part] = field(default_factory=list)
+    parts: Parts = field(default_factory=Parts)
     ended: int | None = None
     complete: bool = False
     kernel: bool = True
@@ -255,9 +241,9 @@ class Connection:
             bodies, self._pending = self._pending, []
             end = bodies.pop()
             for body in bodies:
-                response.parts.append(Part(at, self._empty_at, body, last=False))
+                response.parts.add(at, self._empty_at, body, False)  # noqa: FBT003
             last = drained and data.endswith((end, end + b"\r\n"))
-            response.parts.append(Part(at, self._empty_at, end, last))
+            response.parts.add(at, self._empty_at, end, last)
         if failure is not None:
             self._fail(failure, at)
         elif response.complete:
@@ -296,7 +282,7 @@ class Connection:
         """Fail the request under way if nothing has come for longer than its timeouts allow."""
         if self._done is None or self._done.done():
             return
-        heard = bool(self._response.parts)
+        heard = len(self._response.parts) > 0
         limit = self._timeouts.gap if heard else self._timeouts.first
         if limit is not None and now - self._heard_at > limit * 1e9:
             what = f"silent for {limit:g} s in mid-stream" if heard else f"no answer within {limit:g} s"

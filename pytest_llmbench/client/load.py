@@ -15,6 +15,7 @@ from pytest_llmbench.client.connection import Connection, Response
 from pytest_llmbench.client.decode import decode
 from pytest_llmbench.client.descriptors import demand_descriptors
 from pytest_llmbench.client.dialects import DIALECTS
+from pytest_llmbench.client.parts import Packer, Spool
 from pytest_llmbench.client.plan import LoadOutcome, LoadPlan, Progress
 from pytest_llmbench.client.priority import real_time
 from pytest_llmbench.client.stamps import prime
@@ -41,11 +42,12 @@ def run(plan: LoadPlan, on_progress: Callable[[Progress], None]) -> LoadOutcome:
         MeasurementError: the server's name has no address, or the system permits too few connections.
     """
     demand_descriptors(plan.concurrency)
-    return hot_loop.run(_run(plan, on_progress))
+    with contextlib.closing(Spool()) as spool:
+        return hot_loop.run(_run(plan, on_progress, spool))
 
 
-async def _run(plan: LoadPlan, on_progress: Callable[[Progress], None]) -> LoadOutcome:
-    load, clock = _Load(plan), ClockWatch()
+async def _run(plan: LoadPlan, on_progress: Callable[[Progress], None], spool: Spool) -> LoadOutcome:
+    load, clock = _Load(plan, spool), ClockWatch()
     primed = prime()
     attendants = [
         asyncio.create_task(report_progress(load.progress, on_progress)),
@@ -81,7 +83,7 @@ async def _run(plan: LoadPlan, on_progress: Callable[[Progress], None]) -> LoadO
 class _Load:
     """The streams, and what came back on them."""
 
-    def __init__(self, plan: LoadPlan) -> None:
+    def __init__(self, plan: LoadPlan, spool: Spool) -> None:
         self._plan = plan
         self._dialect = DIALECTS[plan.dialect]
         self._address = Address.resolve(plan.base_url)
@@ -89,6 +91,7 @@ class _Load:
         self._idle: list[Connection] = []
         self.streams: list[Connection] = []
         self._responses: dict[int, Response] = {}
+        self._packer = Packer(self._loop, spool)
         self._failed = 0
 
     def progress(self) -> Progress:
@@ -146,6 +149,7 @@ class _Load:
     async def _send(self, stream: Connection, index: int, scheduled: int | None) -> Response:
         response = await stream.request(self._dialect.path, self._plan.bodies[index], scheduled)
         self._responses[index] = response
+        self._packer.pack_soon(response.parts)
         self._failed += response.failure is not None or response.status >= _HTTP_ERRORS
         return response
 

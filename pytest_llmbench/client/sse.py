@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from pytest_llmbench.client.connection import Part
+    from pytest_llmbench.client.parts import Part
 
 __all__ = ["Event", "events"]
 

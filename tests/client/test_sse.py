@@ -7,7 +7,7 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llmbench.client.connection import Part
+from pytest_llmbench.client.parts import Part
 from pytest_llmbench.client.sse import events
 
 BLOCKS = st.sampled_from(

@@ -7,9 +7,10 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_llmbench.client.connection import Part, Response
+from pytest_llmbench.client.connection import Response
 from pytest_llmbench.client.decode import decode
 from pytest_llmbench.client.dialects import DIALECTS
+from pytest_llmbench.client.parts import Part, Parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -44,7 +45,7 @@ def decoded(dialect: str, body: bytes, cuts: Sequence[int] = (), *, keep_text: b
         for number, (begin, end) in enumerate(itertools.pairwise(places), 1)
     ]
     response = Response(
-        started=0, status=200, stream=True, parts=parts, ended=10 * len(parts) + 1, complete=True
+        started=0, status=200, stream=True, parts=Parts(parts), ended=10 * len(parts) + 1, complete=True
     )
     return decode(response, DIALECTS[dialect], 0, keep_text=keep_text)
 
