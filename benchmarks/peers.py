@@ -18,14 +18,15 @@ some gigabytes. What is compared, per tool, over its measured requests:
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import resource
+import signal
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from contextlib import closing
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -117,7 +118,7 @@ def main() -> None:
 def ours(streams: int, requests: int, behaviour: Behaviour) -> Row:
     """Measure this client."""
     print(f"ours, {streams} streams", file=sys.stderr)
-    with closing(LoadGenerator()) as generator:
+    with contextlib.closing(LoadGenerator()) as generator:
         level = measure_level(generator, streams, requests=requests, behaviour=behaviour)
     if level.ttft_true is None or level.ttft_reported is None:
         message = "it got no answer"
@@ -203,16 +204,24 @@ def run(command: Sequence[str], load: Load, cpu: Cpu) -> None:
     output = load.folder / "output"
     with output.open("wb") as stream:
         process = subprocess.Popen(
-            command, stdout=stream, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env=environment(load),
+            command,
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            env=environment(load),
             cwd=load.folder,
-        )  # fmt: skip
+            start_new_session=True,
+        )
         ended = threading.Event()
         watcher = threading.Thread(target=cpu.watch, args=(ended, others))
         watcher.start()
         try:
             status = process.wait(GIVE_UP_SECONDS)
         finally:
-            process.kill()
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(
+                    process.pid, signal.SIGKILL
+                )  # some tools leave workers behind when they are stopped
             process.wait()
             ended.set()
             watcher.join()

@@ -97,7 +97,7 @@ class _Stamps(NamedTuple):
 
 def stamps(trace: RequestTrace) -> _Stamps:
     """Read a trace's chunks: the only place here that knows how they are stored."""
-    return _Stamps([chunk.at for chunk in trace.chunks], [chunk.uncertainty for chunk in trace.chunks])
+    return _Stamps(trace.chunks.at, trace.chunks.uncertainty)
 
 
 def level_figures(
