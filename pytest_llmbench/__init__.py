@@ -16,13 +16,15 @@ if TYPE_CHECKING:
     from pytest_llmbench.measuring import measure
     from pytest_llmbench.metrics.registry import METRICS
     from pytest_llmbench.metrics.summary import Summary
-    from pytest_llmbench.result import BenchResult, Load
+    from pytest_llmbench.result import BenchResult
     from pytest_llmbench.runtimes.server import Server
     from pytest_llmbench.spec.deployment import Deployment
     from pytest_llmbench.spec.workload import Workload
+    from pytest_llmbench.workloads.loads import ArrivalProcess, Load
 
 __all__ = [
     "METRICS",
+    "ArrivalProcess",
     "Bench",
     "BenchResult",
     "Deployment",
@@ -37,11 +39,12 @@ __all__ = [
 
 _HOMES = {
     "METRICS": "metrics.registry",
+    "ArrivalProcess": "workloads.loads",
     "Bench": "fixtures",
     "BenchResult": "result",
     "Deployment": "spec.deployment",
     "LLMBenchError": "errors",
-    "Load": "result",
+    "Load": "workloads.loads",
     "LoadGenerator": "client.generator",
     "Server": "runtimes.server",
     "Summary": "metrics.summary",

@@ -20,18 +20,33 @@ __all__ = ["MARKERS", "Axis", "Place", "bench_marker", "not_asked", "place_of"]
 
 MARKERS = (
     (
-        "bench(**options): a serving benchmark, run with `-m bench`; the arguments `workload` and"
-        " `concurrency` run through `workloads=[...]` and `concurrency=[...]`; `requests`, `warmup`, `runs`"
-        " and `timeout` win over the options of these names."
+        "bench(**options): a serving benchmark, run with `-m bench`; the test's arguments `workload`,"
+        " `concurrency` and `rate` run through `workloads=[...]`, `concurrency=[...]` and `rate=[...]`;"
+        " `requests`, `warmup`, `runs`, `duration`, `arrival`, `burstiness`, `timeout`, `first_timeout` and"
+        " `gap_timeout` win over the options of these names."
     ),
     "eval: a quality evaluation of a model, run with `-m eval`.",
 )
 
-MARKER_ARGUMENTS = ("workloads", "concurrency", "requests", "warmup", "runs", "timeout")
+MARKER_ARGUMENTS = (
+    "workloads",
+    "concurrency",
+    "rate",
+    "requests",
+    "warmup",
+    "runs",
+    "duration",
+    "arrival",
+    "burstiness",
+    "timeout",
+    "first_timeout",
+    "gap_timeout",
+)
 AXIS_FIXTURE = "llm_server"
 _FIXTURES = "pytest_llmbench.fixtures"
 DEFAULT_WORKLOADS = ("short",)
 DEFAULT_CONCURRENCY = (1,)
+DEFAULT_RATE = (1.0,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +174,12 @@ class Axis:
             asked = self._settings.get("concurrency") or marker.get("concurrency", DEFAULT_CONCURRENCY)
             streams = tuple(dict.fromkeys(_several(asked)))
             metafunc.parametrize("concurrency", streams, ids=[f"c{count:03d}" for count in streams])
+        if _is_open(metafunc, "rate"):
+            asked = self._settings.get("rate") or marker.get("rate", DEFAULT_RATE)
+            from pytest_llmbench.workloads.loads import rate_id  # noqa: PLC0415 - heavier than a start allows
+
+            rates = tuple(dict.fromkeys(_several(asked)))
+            metafunc.parametrize("rate", rates, ids=[rate_id(rate) for rate in rates])
 
     def sort(self, items: list[pytest.Item], unavailable: Callable[[Place], str | None]) -> None:
         """Put tests of one place together, so that each replicate starts its server once.

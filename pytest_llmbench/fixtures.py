@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
@@ -28,14 +28,24 @@ class Bench(Protocol):
         self,
         workload: Workload | str,
         *,
-        concurrency: int = 1,
+        concurrency: int | None = None,
+        rate: float | tuple[float, float] | None = None,
+        arrival: str | None = None,
+        burstiness: float | None = None,
+        duration: float | None = None,
         requests: int | None = None,
         warmup: int | None = None,
     ) -> BenchResult:
         """Measure a workload (or the configured one of that name) on the test's server.
 
-        `concurrency` streams share `requests` requests (by default 16, or four a stream if that is more),
-        after `warmup` unmeasured ones (by default one a stream). `--bench-requests` and `--bench-warmup`
+        Without a `rate` this is a closed loop: `concurrency` streams (by default 1) share `requests` requests
+        (by default 16, or six a stream if that is more), after `warmup` unmeasured ones (by default one a
+        stream). With a `rate` (requests/s) it is an open loop: requests are sent when they are due, by a
+        process that is `poisson` (the default), `constant` or `gamma` (of that `burstiness`); a pair of rates
+        is a ramp from one to the other. `concurrency` then bounds how many are under way. `duration` (s)
+        says how long requests are sent, instead of how many.
+
+        `--bench-requests`, `--bench-warmup`, `--bench-duration`, `--bench-arrival` and `--bench-burstiness`
         override these arguments, and the `bench` marker overrides the options.
         """
 
@@ -55,17 +65,9 @@ def bench(request: pytest.FixtureRequest, llm_server: Server) -> Bench:
     """
     session, item = request.config.stash[SESSION], request.node
 
-    def measure(
-        workload: Workload | str,
-        *,
-        concurrency: int = 1,
-        requests: int | None = None,
-        warmup: int | None = None,
-    ) -> BenchResult:
+    def measure(workload: Workload | str, **asked: Any) -> BenchResult:  # noqa: ANN401 - as `Bench` says
         __tracebackhide__ = True
         with plainly():
-            return session.bench(
-                item, llm_server, workload, concurrency=concurrency, requests=requests, warmup=warmup
-            )
+            return session.bench(item, llm_server, workload, asked)
 
     return measure

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import cache
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import httpx
@@ -15,7 +17,7 @@ from pytest_llmbench.client.plan import LoadPlan, Progress, Timeouts
 from pytest_llmbench.errors import MeasurementError
 from pytest_llmbench.metrics.run import measure_run
 from pytest_llmbench.metrics.validity import check_validity
-from pytest_llmbench.result import BenchResult, Load
+from pytest_llmbench.result import BenchResult
 from pytest_llmbench.runtimes.connect import server_http
 from pytest_llmbench.workloads.prompts import make_prompts
 from pytest_llmbench.workloads.tokenizers import count_missing_tokens, load_tokenizer
@@ -26,13 +28,18 @@ if TYPE_CHECKING:
     from pytest_llmbench.backends.base import Api
     from pytest_llmbench.client.dialects import Dialect
     from pytest_llmbench.client.generator import LoadGenerator
+    from pytest_llmbench.client.plan import LoadOutcome
     from pytest_llmbench.runtimes.server import Server
     from pytest_llmbench.spec.workload import Workload
+    from pytest_llmbench.workloads.arrivals import Arrivals
+    from pytest_llmbench.workloads.loads import Load
     from pytest_llmbench.workloads.tokenizers import CountsTokens
 
 __all__ = ["measure"]
 
 _HTTP_TIMEOUT = 60.0
+# Requests prepared for a closed loop that runs by the clock, as a multiple of what a first look tells.
+_SPARE = 1.5
 
 
 def measure(
@@ -56,81 +63,112 @@ def measure(
         MeasurementError: the load could not be generated.
         UsageError: the workload cannot be made for this model.
     """
-    api = backend_of(server).api(workload.endpoint, server.facts)
-    dialect = DIALECTS[api.dialect]
-    tokenizer = cache(lambda: load_tokenizer(server.deployment.source))
-    measured, began = [], []
+    asking = _Asking(server, workload, timeouts or Timeouts(), f"{salt}/{load.id}/{replicate}")
+    if load.requests == 0 and load.arrivals is None:
+        load = replace(load, requests=_enough(asking, load, generator))
+    measured, began, schedules = [], [], []
     for run in range(1, runs + 1):
-        prompts = _prompts(
-            server,
-            workload,
-            load,
-            f"{salt}/{load.id}/{replicate}/{run}",
-            dialect=dialect,
-            tokenizer=tokenizer,
-        )
-        plan = _plan(server, workload, load, prompts, api=api, timeouts=timeouts or Timeouts())
+        schedule = _schedule(load, f"{workload.seed}/{run}")
+        schedules += [schedule] if schedule else []
+        count = load.requests if schedule is None else len(schedule)
+        prompts = asking.prompts(load.warmup + count, str(run))
         began.append(datetime.now(UTC).isoformat(timespec="milliseconds"))
-        outcome = generator.run(plan, lambda progress, run=run: on_progress(run, progress))  # type: ignore[misc]
-        if any(trace.text is not None for trace in outcome.traces):
-            count_missing_tokens(outcome.traces, None if dialect.templated else prompts, tokenizer())
+        outcome = generator.run(
+            asking.plan(load, prompts, schedule),
+            lambda progress, run=run: on_progress(run, progress),  # type: ignore[misc]
+        )
+        asking.complete(outcome, prompts)
         measured.append(measure_run(outcome, gpus=server.deployment.gpus))
     validity = check_validity(measured, asked_prompt_tokens=workload.input_tokens)
-    return BenchResult(server, workload, load, tuple(measured), validity, replicate, tuple(began))
+    return BenchResult(
+        server, workload, load, tuple(measured), validity, replicate, tuple(began), tuple(schedules)
+    )
 
 
-def _prompts(
-    server: Server,
-    workload: Workload,
-    load: Load,
-    salt: str,
-    *,
-    dialect: Dialect,
-    tokenizer: Callable[[], CountsTokens | None],
-) -> list[str]:
-    backend = backend_of(server)
+def _schedule(load: Load, seed: str) -> Arrivals | None:
+    """Draw when the requests of an open loop are due; the same for both sides of a comparison."""
+    if load.arrivals is None:
+        return None
+    return load.arrivals.draw(seed=seed, count=load.requests, duration=load.duration)
 
-    def count_tokens(http: httpx.Client, prompt: str) -> int | None:
-        counted = backend.count_tokens(http, prompt, chat=dialect.templated)
+
+def _enough(asking: _Asking, load: Load, generator: LoadGenerator) -> int:
+    """Return how many requests a closed loop will need for its duration, from a first look at the server."""
+    look = replace(load, requests=2 * load.concurrency, warmup=load.concurrency, duration=None)
+    prompts = asking.prompts(look.warmup + look.requests, "look")
+    outcome = generator.run(asking.plan(look, prompts, None))
+    seconds = max(1e-6, (outcome.ended - outcome.began) * 1e-9)
+    return math.ceil(look.requests / seconds * (load.duration or 0) * _SPARE) + load.concurrency
+
+
+@dataclass
+class _Asking:
+    """A workload in the words of one server's API."""
+
+    server: Server
+    workload: Workload
+    timeouts: Timeouts
+    salt: str
+    api: Api = field(init=False)
+    dialect: Dialect = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.api = backend_of(self.server).api(self.workload.endpoint, self.server.facts)
+        self.dialect = DIALECTS[self.api.dialect]
+
+    @cached_property
+    def tokenizer(self) -> CountsTokens | None:
+        """Our copy of the model's tokenizer, if there is one."""
+        return load_tokenizer(self.server.deployment.source)
+
+    def prompts(self, count: int, salt: str) -> list[str]:
+        """Make so many prompts."""
+        try:
+            with server_http(self.server, timeout=_HTTP_TIMEOUT) as http:
+                return make_prompts(
+                    self.workload,
+                    count,
+                    salt=f"{self.salt}/{salt}",
+                    count_tokens=lambda prompt: self._count(http, prompt),
+                )
+        except httpx.HTTPError as error:
+            cause = str(error) or type(error).__name__
+            message = f"{self.server.base_url} stopped answering while prompts were made: {cause}"
+            raise MeasurementError(message) from error
+
+    def _count(self, http: httpx.Client, prompt: str) -> int | None:
+        counted = backend_of(self.server).count_tokens(http, prompt, chat=self.dialect.templated)
         # A template is the server's; without one, our copy of the model's tokenizer counts the same.
-        if counted is None and not dialect.templated and (ours := tokenizer()) is not None:
-            counted = ours.count(prompt, special=True)
+        if counted is None and not self.dialect.templated and self.tokenizer is not None:
+            counted = self.tokenizer.count(prompt, special=True)
         return counted
 
-    try:
-        with server_http(server, timeout=_HTTP_TIMEOUT) as http:
-            return make_prompts(
-                workload,
-                load.warmup + load.requests,
-                salt=salt,
-                count_tokens=lambda prompt: count_tokens(http, prompt),
-            )
-    except httpx.HTTPError as error:
-        cause = str(error) or type(error).__name__
-        message = f"{server.base_url} stopped answering while prompts were made: {cause}"
-        raise MeasurementError(message) from error
+    def plan(self, load: Load, prompts: list[str], schedule: Arrivals | None) -> LoadPlan:
+        """Say what the load generator is to send, and when."""
+        workload = self.workload
+        bodies = tuple(
+            json.dumps(
+                self.dialect.body(
+                    Ask(prompt, workload.output_tokens, workload.temperature, workload.seed),
+                    model=self.server.served_model,
+                    extras=self.api.extras,
+                )
+            ).encode()
+            for prompt in prompts
+        )
+        return LoadPlan(
+            base_url=self.server.base_url,
+            headers=self.server.headers | self.dialect.headers(self.server.api_key),
+            dialect=self.dialect.name,
+            bodies=bodies,
+            concurrency=load.concurrency,
+            warmup=load.warmup,
+            arrivals=schedule.offsets if schedule else None,
+            duration=load.duration if schedule is None else None,
+            timeouts=self.timeouts,
+        )
 
-
-def _plan(
-    server: Server, workload: Workload, load: Load, prompts: list[str], *, api: Api, timeouts: Timeouts
-) -> LoadPlan:
-    dialect = DIALECTS[api.dialect]
-    bodies = tuple(
-        json.dumps(
-            dialect.body(
-                Ask(prompt, workload.output_tokens, workload.temperature, workload.seed),
-                model=server.served_model,
-                extras=api.extras,
-            )
-        ).encode()
-        for prompt in prompts
-    )
-    return LoadPlan(
-        base_url=server.base_url,
-        headers=server.headers | dialect.headers(server.api_key),
-        dialect=dialect.name,
-        bodies=bodies,
-        concurrency=load.concurrency,
-        warmup=load.warmup,
-        timeouts=timeouts,
-    )
+    def complete(self, outcome: LoadOutcome, prompts: list[str]) -> None:
+        """Count the tokens of replies whose server did not."""
+        if any(trace.text is not None for trace in outcome.traces):
+            count_missing_tokens(outcome.traces, None if self.dialect.templated else prompts, self.tokenizer)

@@ -43,12 +43,7 @@ def record_result(result: BenchResult, nodeid: str, deployment: Deployment) -> R
         deployment=_deployment(deployment),
         server=_server(result.server),
         workload=_workload(result.workload),
-        load=LoadRecord(
-            kind="closed",
-            concurrency=result.load.concurrency,
-            requests=result.load.requests,
-            warmup=result.load.warmup,
-        ),
+        load=_load(result),
         metrics=_metrics(result.metrics),
         runs=tuple(_run(run, began) for run, began in zip(result.runs, result.started_at, strict=True)),
         validity=_validity(result.validity),
@@ -94,6 +89,21 @@ def _workload(workload: Workload) -> WorkloadRecord:
         endpoint=workload.endpoint,
         temperature=workload.temperature,
         seed=workload.seed,
+    )
+
+
+def _load(result: BenchResult) -> LoadRecord:
+    load = result.load
+    return LoadRecord(
+        kind="open" if result.arrivals else "closed",
+        id=load.id,
+        concurrency=load.concurrency,
+        requests=load.requests if load.duration is None else max(len(run.traces) for run in result.runs),
+        warmup=load.warmup,
+        duration_s=load.duration,
+        arrivals={"kind": result.arrivals[0].kind, **result.arrivals[0].parameters}
+        if result.arrivals
+        else None,
     )
 
 

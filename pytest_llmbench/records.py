@@ -119,12 +119,20 @@ class WorkloadRecord(_Record):
 
 
 class LoadRecord(_Record):
-    """The load shape."""
+    """The load shape.
 
-    kind: Literal["closed"]
+    A closed loop keeps `concurrency` requests under way. An open loop sends them by a schedule, of which
+    `arrivals` is the process and what it was drawn with; `concurrency` is then the most under way, 0 for any
+    number.
+    """
+
+    kind: Literal["closed", "open"]
+    id: str
     concurrency: int
     requests: int
     warmup: int
+    duration_s: float | None = None
+    arrivals: dict[str, Scalar] | None = None
 
 
 class MetricRecord(_Record):

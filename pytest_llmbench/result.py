@@ -18,22 +18,10 @@ if TYPE_CHECKING:
     from pytest_llmbench.metrics.validity import Validity
     from pytest_llmbench.runtimes.server import Server
     from pytest_llmbench.spec.workload import Workload
+    from pytest_llmbench.workloads.arrivals import Arrivals
+    from pytest_llmbench.workloads.loads import Load
 
-__all__ = ["BenchResult", "Load"]
-
-
-@dataclass(frozen=True, slots=True)
-class Load:
-    """A closed loop: `concurrency` streams share `requests` requests, after `warmup` unmeasured ones."""
-
-    concurrency: int
-    requests: int
-    warmup: int
-
-    @property
-    def id(self) -> str:
-        """The load's part of a cell: `c008`."""
-        return f"c{self.concurrency:03d}"
+__all__ = ["BenchResult"]
 
 
 @dataclass(frozen=True)
@@ -53,6 +41,8 @@ class BenchResult:
     replicate: int = 1
     started_at: tuple[str, ...] = field(default=(), repr=False)
     """When each run began, ISO 8601 in UTC."""
+    arrivals: tuple[Arrivals, ...] = field(default=(), repr=False)
+    """The schedule of each run of an open loop."""
 
     @property
     def cell(self) -> str:

@@ -16,13 +16,13 @@ from pytest_llmbench.collection import Axis, bench_marker, place_of
 from pytest_llmbench.errors import MeasurementError, ServerError, Unavailable, UsageError, nearest
 from pytest_llmbench.files import locked
 from pytest_llmbench.judging import Judge
+from pytest_llmbench.load_settings import AskedLoad, settle_load
 from pytest_llmbench.measuring import measure
 from pytest_llmbench.models.builtin import BUILTINS
 from pytest_llmbench.recording import record_result
 from pytest_llmbench.records import GpuRecord
 from pytest_llmbench.reports import junit
 from pytest_llmbench.reports.environment import collect_environment
-from pytest_llmbench.result import Load
 from pytest_llmbench.runtimes import RUNTIMES
 from pytest_llmbench.runtimes.base import StartContext
 from pytest_llmbench.runtimes.gpus import cuda_version, driver_version, list_gpus
@@ -54,8 +54,6 @@ REPORT_ATTRIBUTE = "llmbench"
 """Of a test report: what its test measured."""
 
 _LONGEST_WAIT = 24 * 3600.0
-_LEAST_REQUESTS = 16
-_REQUESTS_A_STREAM = 4
 
 
 def read_plan(settings: Settings, rootdir: Path) -> tuple[Plan, dict[str, Workload]]:
@@ -103,10 +101,6 @@ def _replicate_id(deployment: Deployment, replicate: int) -> str:
 
 def _without_replicate(nodeid: str, place: Place) -> str:
     return nodeid.replace(_replicate_id(place.deployment, place.replicate), place.deployment.id)
-
-
-def _first(*values: int | None) -> int:
-    return next(value for value in values if value is not None)
 
 
 def read_labels(settings: Settings) -> dict[str, str]:
@@ -221,12 +215,11 @@ class Session:
         item: pytest.Item,
         server: Server,
         workload: Workload | str,
-        *,
-        concurrency: int,
-        requests: int | None,
-        warmup: int | None,
+        asked: Mapping[str, Any],
     ) -> BenchResult:
         """Measure on behalf of a test, and keep the record for the report.
+
+        `asked` are the arguments of the call, those of `AskedLoad`.
 
         Raises:
             MeasurementError: the load could not be generated, or the server ended meanwhile.
@@ -234,7 +227,7 @@ class Session:
             UsageError: there is no such workload, or it cannot be made for this model.
         """
         workload = self.axis.workload(workload) if isinstance(workload, str) else workload
-        load = self._load(bench_marker(item), concurrency, requests, warmup)
+        load = settle_load(self.settings, bench_marker(item), AskedLoad(**asked))
         running, runs = self._live[server.deployment], self.settings.get("runs", bench_marker(item))
         if gone := running.exited():
             message = f"the server of {server.deployment.id} is gone: {gone}"
@@ -251,7 +244,7 @@ class Session:
                 replicate=place.replicate if place else 1,
                 # A server that outlives the session would answer the next one from its prefix cache.
                 salt=self._id() if server.deployment.runtime == "external" else "",
-                timeouts=Timeouts(total=self.settings.get("timeout", bench_marker(item))),
+                timeouts=self._timeouts(bench_marker(item)),
                 on_progress=lambda run, progress: self._progress.measuring(what, run, runs, progress),
             )
         record = record_result(result, item.nodeid, self.plan.redacted(server.deployment))
@@ -264,24 +257,11 @@ class Session:
         self.results.append(record)
         return result
 
-    def _load(
-        self, marker: Mapping[str, Any], concurrency: int, requests: int | None, warmup: int | None
-    ) -> Load:
-        """Settle how much is asked: marker over options over what the test says over the usual."""
-        for name, value, least in (
-            ("concurrency", concurrency, 1),
-            ("requests", requests, 1),
-            ("warmup", warmup, 0),
-        ):
-            if value is not None and value < least:
-                message = f"{name} must be at least {least}, not {value}"
-                raise UsageError(message)
-        wanted, asked = self.settings.get("requests", marker), self.settings.get("warmup", marker)
-        usual = max(_LEAST_REQUESTS, _REQUESTS_A_STREAM * concurrency)
-        return Load(
-            concurrency,
-            _first(wanted, requests, usual),
-            _first(asked, warmup, concurrency),
+    def _timeouts(self, marker: Mapping[str, Any]) -> Timeouts:
+        return Timeouts(
+            total=self.settings.get("timeout", marker),
+            first=self.settings.get("first-timeout", marker),
+            gap=self.settings.get("gap-timeout", marker),
         )
 
     def _id(self) -> str:
@@ -310,7 +290,7 @@ class Session:
             test = _without_replicate(test, place)
         self.results = [self.judge.judge(result, test, self.environment) for result in self.results]
         for result in self.results:
-            prefix = f"{result.workload.id}.c{result.load.concurrency:03d}." if len(self.results) > 1 else ""
+            prefix = f"{result.workload.id}.{result.load.id}." if len(self.results) > 1 else ""
             # Of the item, not of a report: JUnit takes them from the last phase's.
             item.user_properties += [(prefix + name, value) for name, value in junit.properties(result)]
         return [failure for result in self.results if (failure := self.judge.failure(result))]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["OPTIONS", "Option", "Settings", "add_options"]
 
-Kind = Literal["flag", "text", "list", "int", "ints", "seconds"]
+Kind = Literal["flag", "text", "list", "int", "ints", "number", "numbers"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,7 @@ class Option:
     default: Any = None
     least: int = 1
     commas: bool = False
+    choices: tuple[str, ...] = ()
     const: str | None = None
 
     @property
@@ -103,12 +104,32 @@ OPTIONS = (
         "parallel streams, for tests that take `concurrency`: --bench-concurrency=1,8,64",
         "N,N,...",
     ),
+    Option(
+        "rate",
+        "numbers",
+        "requests/s of an open loop, for tests that take `rate`: --bench-rate=1,2,4",
+        "R,R,...",
+        least=0,
+    ),
+    Option(
+        "arrival",
+        "text",
+        "how the requests of an open loop come: poisson, constant or gamma (default: poisson)",
+        "NAME",
+        choices=("poisson", "constant", "gamma"),
+    ),
+    Option(
+        "burstiness", "number", "shape of gamma arrivals: 1 is poisson, less comes in bursts", "K", least=0
+    ),
+    Option("duration", "number", "send requests for so long, instead of so many", "SECONDS", least=0),
     Option("requests", "int", "measured requests a run (default: the test's)", "N"),
     Option("warmup", "int", "requests before the measured ones (default: one a stream)", "N", least=0),
     Option("runs", "int", "measure everything so often on the same server", "N", default=1),
     Option("replicates", "int", "start every server afresh so often", "N", default=1),
-    Option("timeout", "seconds", "longest a request may take", "SECONDS", default=300.0),
-    Option("start-timeout", "seconds", "longest a server may take to start", "SECONDS", default=1800.0),
+    Option("timeout", "number", "longest a request may take", "SECONDS", default=300.0),
+    Option("first-timeout", "number", "longest a server may take to begin its answer", "SECONDS", least=0),
+    Option("gap-timeout", "number", "longest a stream may be silent", "SECONDS", least=0),
+    Option("start-timeout", "number", "longest a server may take to start", "SECONDS", default=1800.0),
     # What to keep
     Option("label", "list", "note to store with the results; repeatable", "KEY=VALUE"),
     Option("json", "text", "write the JSON report here as well", "PATH"),
@@ -254,20 +275,18 @@ def _parse(option: Option, value: Any, origin: str) -> Any:  # noqa: ANN401 - an
             return _yes_or_no(value, origin)
         case "text":
             # `--bench-json=$UNSET` must not pass for no option at all; a constant is for the bare option.
-            return _given(str(value), option, origin) if option.const is None else str(value)
+            return _chosen(_given(str(value), option, origin), option, origin)
         case "list":
             values = [str(item) for item in _several(value)]
             if option.commas:
                 values = [part.strip() for item in values for part in item.split(",") if part.strip()]
             _given("".join(values), option, origin)
             return tuple(values)
-        case "int":
-            return _number(option, value, origin, int)
-        case "seconds":
-            return _number(option, value, origin, float)
-        case "ints":
+        case "int" | "number":
+            return _number(option, value, origin)
+        case "ints" | "numbers":
             items = value.split(",") if isinstance(value, str) else _several(value)
-            return tuple(dict.fromkeys(_number(option, item, origin, int) for item in items))
+            return tuple(dict.fromkeys(_number(option, item, origin) for item in items))
 
 
 def _shown(value: object) -> str:
@@ -278,8 +297,15 @@ def _several(value: object) -> Sequence[object]:
     return value if isinstance(value, (list, tuple)) else [value]
 
 
+def _chosen(text: str, option: Option, origin: str) -> str:
+    if option.choices and text not in option.choices:
+        message = f"{origin}: unknown {option.name} {text!r}: {nearest(text, option.choices)}"
+        raise UsageError(message)
+    return text
+
+
 def _given(text: str, option: Option, origin: str) -> str:
-    if not text:
+    if not text and option.const is None:
         message = f"{origin}: expected {option.metavar}, not nothing"
         raise UsageError(message)
     return text
@@ -293,15 +319,19 @@ def _yes_or_no(value: object, origin: str) -> bool:
     return _WORDS[word]
 
 
-def _number(option: Option, value: Any, origin: str, kind: type[int | float]) -> float:  # noqa: ANN401
+def _number(option: Option, value: Any, origin: str) -> float:  # noqa: ANN401
+    kind = int if option.kind in {"int", "ints"} else float
     try:
         number = kind(value)
     except (TypeError, ValueError, OverflowError):
         number = None
     # int() would make 2 of 2.7 and 1 of True.
     changed = isinstance(value, bool) or (isinstance(value, float) and number != value)
-    if number is None or changed or not option.least <= number < math.inf:
+    # A duration, a rate and a shape are more than nothing.
+    least = option.least if kind is int or option.least else math.nextafter(0, 1)
+    if number is None or changed or not least <= number < math.inf:
         what = "a whole number" if kind is int else "a number"
-        message = f"{origin}: expected {what} of at least {option.least}, not {str(value)!r}"
+        bound = f"of at least {option.least}" if least == option.least else "above 0"
+        message = f"{origin}: expected {what} {bound}, not {str(value)!r}"
         raise UsageError(message)
     return number

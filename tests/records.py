@@ -73,7 +73,9 @@ def result_of(
         "workload": WorkloadRecord(
             id=workload, input_tokens=None, output_tokens=100, endpoint="chat", temperature=0.0, seed=0
         ),
-        "load": LoadRecord(kind="closed", concurrency=concurrency, requests=count, warmup=2),
+        "load": LoadRecord(
+            kind="closed", id=f"c{concurrency:03d}", concurrency=concurrency, requests=count, warmup=2
+        ),
         "metrics": metrics,
         "runs": (run,),
         "validity": ValidityRecord(

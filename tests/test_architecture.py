@@ -28,7 +28,7 @@ _LAYERS = (
     {"recording", "judging", "measuring", "calibration"},
     # From here on they know pytest.
     {"settings", "hookspecs"},
-    {"collection", "progress"},
+    {"collection", "progress", "load_settings"},
     {"session"},
     {"outcomes"},
     {"fixtures", "reporting", "distribution", "commands"},

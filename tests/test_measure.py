@@ -14,13 +14,13 @@ from pytest_llmbench.client.generator import LoadGenerator
 from pytest_llmbench.errors import ServerError, UsageError
 from pytest_llmbench.measuring import measure
 from pytest_llmbench.recording import record_result
-from pytest_llmbench.result import Load
 from pytest_llmbench.runtimes.base import StartContext
 from pytest_llmbench.runtimes.connect import server_http
 from pytest_llmbench.runtimes.embedded import Embedded
 from pytest_llmbench.runtimes.server import Server
 from pytest_llmbench.spec.deployment import Deployment
 from pytest_llmbench.spec.workload import Endpoint, Workload
+from pytest_llmbench.workloads.loads import Load
 from pytest_llmbench.workloads.prompts import make_prompts
 from tests.client.fake_server import FakeServer, answer, content, reply, stream, usage
 

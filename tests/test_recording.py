@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -9,10 +10,11 @@ import pytest
 from pytest_llmbench.metrics.validity import check_validity
 from pytest_llmbench.recording import record_result
 from pytest_llmbench.records import ResultRecord
-from pytest_llmbench.result import BenchResult, Load
+from pytest_llmbench.result import BenchResult
 from pytest_llmbench.runtimes.server import Secret, Server
 from pytest_llmbench.spec.deployment import Deployment
 from pytest_llmbench.spec.workload import Workload
+from pytest_llmbench.workloads.loads import ArrivalProcess, Load
 from tests.metrics.traces import REFUSED, chunks_at, make_run, make_trace
 
 RUNS = (
@@ -78,7 +80,30 @@ def test_what_was_asked(record: ResultRecord, result: BenchResult) -> None:
         "temperature": 0.5,
         "seed": 7,
     }
-    assert record.load.model_dump() == {"kind": "closed", "concurrency": 8, "requests": 13, "warmup": 2}
+    assert record.load.model_dump(exclude_none=True) == {
+        "kind": "closed",
+        "id": "c008",
+        "concurrency": 8,
+        "requests": 13,
+        "warmup": 2,
+    }
+
+
+def test_open_loop(result: BenchResult) -> None:
+    """The schedule's process and parameters are there; the number of requests is what was sent."""
+    process = ArrivalProcess("poisson", 50.0)
+    schedule = process.draw(seed="s", count=0, duration=1.0)
+    load = Load(0, 16, 2, process, 1.0)
+    opened = dataclasses.replace(result, load=load, arrivals=(schedule, schedule))
+    record = record_result(opened, "test_a.py::test_b", result.server.deployment).load
+    assert (record.kind, record.id, record.concurrency, record.duration_s) == (
+        "open",
+        "poisson.r0050",
+        0,
+        1.0,
+    )
+    assert record.arrivals == {"kind": "poisson", "rate": 50.0, "seed": "s", "duration": 1.0}
+    assert record.requests == max(len(run.traces) for run in RUNS)
 
 
 def test_what_ran(record: ResultRecord) -> None:

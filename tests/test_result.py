@@ -12,10 +12,11 @@ import pytest
 from pytest_llmbench.errors import StatisticsError
 from pytest_llmbench.metrics.registry import METRICS
 from pytest_llmbench.metrics.validity import check_validity
-from pytest_llmbench.result import BenchResult, Load
+from pytest_llmbench.result import BenchResult
 from pytest_llmbench.runtimes.server import Server
 from pytest_llmbench.spec.deployment import Deployment
 from pytest_llmbench.spec.workload import Workload
+from pytest_llmbench.workloads.loads import Load
 from tests.metrics.traces import REFUSED, chunks_at, make_run, make_trace
 
 if TYPE_CHECKING:

@@ -55,11 +55,18 @@ def name_columns(rows: Sequence[ResultRecord]) -> list[Column]:
     """Say which cell a row is of, and which replicate where there are several."""
     columns = [
         Column(("", "workload"), [Cell(result.workload.id) for result in rows], left=True),
-        Column(("", "conc"), [Cell(str(result.load.concurrency)) for result in rows]),
+        _loads(rows),
     ]
     if any(result.replicate > 1 for result in rows):
         columns.append(Column(("", "rep"), [Cell(str(result.replicate)) for result in rows]))
     return columns
+
+
+def _loads(rows: Sequence[ResultRecord]) -> Column:
+    """Say how many streams there were; where some loads are open, what each load is called."""
+    if all(result.load.kind == "closed" for result in rows):
+        return Column(("", "conc"), [Cell(str(result.load.concurrency)) for result in rows])
+    return Column(("", "load"), [Cell(result.load.id) for result in rows], left=True)
 
 
 def _milliseconds(rows: Sequence[ResultRecord], metric: str, stat: str) -> Column:

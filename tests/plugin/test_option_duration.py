@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tests.plugin.test_option_arrival import OPEN
+
+if TYPE_CHECKING:
+    from tests.plugin.conftest import Project
+    from tests.plugin.fake_engine import FakeEngine
+
+
+def test_ends_a_closed_loop(project: Project, engine: FakeEngine) -> None:
+    """As many requests as fit, and no more are sent; there are enough of them."""
+    left = project("--bench-duration=1")
+    assert left.code == 0, left.out
+    load, (run,) = left.result["load"], left.result["runs"]
+    longest = engine.first + 4 * engine.gap
+    assert (load["kind"], load["duration_s"]) == ("closed", 1)
+    assert run["sent"] == load["requests"] > 1
+    assert 1 <= run["window_s"] < 1 + 5 * longest
+
+
+def test_ends_an_open_loop(project: Project) -> None:
+    """A schedule is drawn for so long, whatever the number of requests."""
+    project.suite(OPEN)
+    left = project("--bench-duration=0.5", "--bench-arrival=constant")
+    assert left.code == 0, left.out
+    assert left.result["load"]["requests"] == 25
+
+
+def test_refuses_what_is_no_time(project: Project) -> None:
+    """Nothing can be measured in no time."""
+    project("--bench-duration=0").usage_error("--bench-duration: expected a number above 0, not '0'")

@@ -1,0 +1,72 @@
+"""How much is asked, from marker, options, call and custom."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pytest_llmbench.errors import UsageError
+from pytest_llmbench.load_settings import AskedLoad, settle_load
+from pytest_llmbench.workloads.loads import ArrivalProcess, Load
+
+
+class Options:
+    """As much of the settings as loads need."""
+
+    def __init__(self, **given: object) -> None:
+        self.given = given
+
+    def get(self, name: str, marker: dict[str, Any]) -> Any:  # noqa: ANN401
+        """Return what the marker says, else the option."""
+        return marker.get(name, self.given.get(name))
+
+
+def settle(asked: AskedLoad, marker: dict[str, Any] | None = None, **options: object) -> Load:
+    """Settle a load."""
+    return settle_load(Options(**options), marker or {}, asked)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("asked", "load"),
+    [
+        (AskedLoad(), Load(1, 16, 1)),
+        (AskedLoad(concurrency=8), Load(8, 48, 8)),
+        (AskedLoad(concurrency=8, requests=9, warmup=0), Load(8, 9, 0)),
+        (AskedLoad(concurrency=8, duration=5.0), Load(8, 0, 8, None, 5.0)),
+        (AskedLoad(rate=2.0, requests=9, duration=3.0), Load(0, 0, 4, ArrivalProcess("poisson", 2.0), 3.0)),
+        (AskedLoad(rate=2.0), Load(0, 16, 4, ArrivalProcess("poisson", 2.0))),
+        (AskedLoad(rate=2.0, arrival="constant"), Load(0, 16, 4, ArrivalProcess("constant", 2.0))),
+        (AskedLoad(rate=2.0, burstiness=0.5), Load(0, 16, 4, ArrivalProcess("gamma", 2.0, 0.5))),
+        (
+            AskedLoad(rate=(1.0, 9.0), duration=5.0),
+            Load(0, 0, 4, ArrivalProcess("ramp", 1.0, rate_to=9.0), 5.0),
+        ),
+        (AskedLoad(rate=2.0, concurrency=3), Load(3, 16, 4, ArrivalProcess("poisson", 2.0))),
+    ],
+)
+def test_usual(asked: AskedLoad, load: Load) -> None:
+    """What a call does not say is what is usual for its kind of load."""
+    assert settle(asked) == load
+
+
+def test_precedence() -> None:
+    """The marker wins over the option, the option over the call."""
+    asked = AskedLoad(concurrency=2, requests=3)
+    assert settle(asked, requests=5).requests == 5
+    assert settle(asked, {"requests": 7}, requests=5).requests == 7
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        (AskedLoad(concurrency=0), "concurrency must be at least 1, not 0"),
+        (AskedLoad(requests=0), "requests must be at least 1, not 0"),
+        (AskedLoad(warmup=-1), "warmup must be at least 0, not -1"),
+    ],
+)
+def test_mistakes(asked: AskedLoad, message: str) -> None:
+    """A number out of range is told."""
+    with pytest.raises(UsageError) as caught:
+        settle(asked)
+    assert str(caught.value) == message
