@@ -179,7 +179,14 @@ def test_without_a_compiler_the_command_says_so(
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--levels", "1,x"], ["--levels", "0"], ["--seconds", "nan"], ["--itl", "-1"], ["--tokens", "1.5"]],
+    [
+        ["--levels", "1,x"],
+        ["--levels", "0"],
+        ["--seconds", "nan"],
+        ["--seconds", "x"],
+        ["--itl", "-1"],
+        ["--tokens", "1.5"],
+    ],
 )
 def test_nonsense_is_a_usage_error(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """It names the option."""
@@ -188,10 +195,12 @@ def test_nonsense_is_a_usage_error(arguments: list[str], capsys: pytest.CaptureF
 
 
 def test_calibrations_have_names_in_order_of_time(tmp_path: Path) -> None:
-    """And one that is there is not written over."""
+    """And what the user wrote beside them stays."""
     started = datetime(2026, 11, 20, 18, 0, tzinfo=UTC)
-    path = calibration_path(tmp_path, Calibration(started, Behaviour(), 1.0, (), ()))
-    assert path.name.startswith("20261120T180000Z-")
+    calibration = Calibration(started, Behaviour(), 1.0, (), ())
+    (tmp_path / ".gitignore").write_text("mine\n", encoding="utf-8")
+    assert calibration_path(tmp_path, calibration).name.startswith("20261120T180000Z-")
+    assert (tmp_path / ".gitignore").read_text(encoding="utf-8") == "mine\n"
 
 
 def test_tables() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import socket
 import subprocess
 import time
@@ -10,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_llmbench.calibration import server as server_module
 from pytest_llmbench.calibration.server import Behaviour, TruthServer
 from pytest_llmbench.errors import ServerError, ServerStartError
 from tests.calibration.raw import CHAT, TEXT, Answer, Wire, ask, request
@@ -311,6 +314,17 @@ def test_a_server_that_was_killed_is_an_error(program: Path) -> None:
     with pytest.raises(ServerError, match="status -9"):
         server.stop()
     server.stop()
+
+
+def test_a_server_that_does_not_end_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Waiting for it has an end, and it does not stay."""
+    monkeypatch.setattr(server_module, "_STOPPING_SECONDS", 0.1)
+    server = TruthServer(quick())
+    os.kill(server.pid, signal.SIGSTOP)
+    with pytest.raises(ServerError, match="did not end within"):
+        server.stop()
+    with pytest.raises(ProcessLookupError):
+        os.kill(server.pid, 0)
 
 
 @pytest.mark.parametrize("how", ["stdin", "SIGTERM"])
