@@ -18,6 +18,8 @@ __all__ = ["ClockWatch", "report_progress", "watch_silence"]
 _PROGRESS_SECONDS = 0.5
 _SILENCE_SECONDS = 0.1
 _CLOCK_SECONDS = 1.0
+# Between two readings the process may lose its core: that is no step. Closer than so (ns) is close enough.
+_OFFSET_TRIES, _CLOSE = 10, 10_000
 
 
 async def report_progress(progress: Callable[[], Progress], on_progress: Callable[[Progress], None]) -> None:
@@ -54,8 +56,7 @@ class ClockWatch:
             await asyncio.sleep(_CLOCK_SECONDS)
 
     def _sample(self) -> None:
-        now = time.time_ns()
-        self._samples.append((now, now - time.monotonic_ns()))
+        self._samples.append(_offset())
 
     def largest_step(self, began: int, ended: int) -> float:
         """Largest change (s) between neighbouring samples, of those that touch the window."""
@@ -66,3 +67,15 @@ class ClockWatch:
             if after[0] >= began and before[0] <= ended
         ]
         return max(steps, default=0) * 1e-9
+
+
+def _offset() -> tuple[int, int]:
+    """The real time and its offset to the monotonic clock, read as close together as can be."""
+    tries = []
+    for _ in range(_OFFSET_TRIES):
+        before, now, after = time.monotonic_ns(), time.time_ns(), time.monotonic_ns()
+        tries.append((after - before, now, now - (before + after) // 2))
+        if after - before < _CLOSE:
+            break
+    _, now, offset = min(tries)
+    return now, offset

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter, defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pytest_llmbench.metrics.registry import METRICS
@@ -12,7 +12,7 @@ from pytest_llmbench.metrics.requests import request_values
 from pytest_llmbench.metrics.summary import Summary, summarize
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from pytest_llmbench.client.plan import LoadOutcome
     from pytest_llmbench.client.trace import RequestTrace
@@ -31,6 +31,8 @@ class Run:
         began, ended: the window (ns, CLOCK_REALTIME): from the first measured request to the end of the
             last one.
         values: metric → values, in the metric's unit; a scalar has one.
+        clock_step: largest change (s) of the host's clock from one second to the next.
+        unknown: percentiles (`itl.p99`) that these values do not tell, many as they are.
     """
 
     traces: Sequence[RequestTrace]
@@ -38,6 +40,13 @@ class Run:
     ended: int
     values: Mapping[str, Sequence[float]]
     cpu_share: float
+    clock_step: float = 0.0
+    unknown: frozenset[str] = frozenset()
+
+    def without(self, names: Collection[str]) -> Run:
+        """Return the run without some metrics (`itl`), and others without some percentiles (`ttft.p99`)."""
+        values = {name: found for name, found in self.values.items() if name not in names}
+        return replace(self, values=values, unknown=self.unknown | {name for name in names if "." in name})
 
     @property
     def window(self) -> float:
@@ -57,7 +66,7 @@ class Run:
     @property
     def metrics(self) -> dict[str, Summary]:
         """Summaries of everything that could be measured."""
-        return _summaries(self.values)
+        return _summaries(self.values, self.unknown)
 
 
 def measure_run(outcome: LoadOutcome, *, gpus: int) -> Run:
@@ -71,7 +80,7 @@ def measure_run(outcome: LoadOutcome, *, gpus: int) -> Run:
     window = max(1, outcome.ended - outcome.began) * _NS
     for name, value in _scalars(traces, window, gpus).items():
         values[name].append(value)
-    return Run(traces, outcome.began, outcome.ended, dict(values), outcome.cpu_share)
+    return Run(traces, outcome.began, outcome.ended, dict(values), outcome.cpu_share, outcome.clock_step)
 
 
 def _scalars(traces: Sequence[RequestTrace], window: float, gpus: int) -> dict[str, float]:
@@ -99,11 +108,12 @@ def _scalars(traces: Sequence[RequestTrace], window: float, gpus: int) -> dict[s
 
 def pool(runs: Iterable[Run]) -> dict[str, Summary]:
     """Summarize the values of several runs together: requests pooled, one scalar a run."""
-    values = _nothing()
+    values, unknown = _nothing(), frozenset[str]()
     for run in runs:
+        unknown |= run.unknown
         for name, found in run.values.items():
             values[name].extend(found)
-    return _summaries(values)
+    return _summaries(values, unknown)
 
 
 def _nothing() -> defaultdict[str, array[float]]:
@@ -111,7 +121,9 @@ def _nothing() -> defaultdict[str, array[float]]:
     return defaultdict(lambda: array("d"))
 
 
-def _summaries(values: Mapping[str, Sequence[float]]) -> dict[str, Summary]:
+def _summaries(values: Mapping[str, Sequence[float]], unknown: Collection[str]) -> dict[str, Summary]:
     # In the registry's order, which is the one reports print.
-    found = ((name, summarize(metric, values.get(name, ()))) for name, metric in METRICS.items())
+    found = (
+        (name, summarize(metric, values.get(name, ()), unknown=unknown)) for name, metric in METRICS.items()
+    )
     return {name: summary for name, summary in found if summary is not None}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pytest_llmbench.errors import StatisticsError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from pytest_llmbench.metrics.registry import Metric
 
@@ -36,7 +36,8 @@ class Summary:
     """Statistics of one metric, in the metric's unit.
 
     `std` is the sample standard deviation; asking for it, or for a percentile, that the sample cannot carry
-    raises `StatisticsError`. `get` returns None instead.
+    raises `StatisticsError`. `get` returns None instead. So it is with percentiles that are `unknown`, for
+    their values are not certain enough.
     """
 
     metric: Metric
@@ -46,6 +47,7 @@ class Summary:
     max: float
     _std: float | None
     _percentiles: tuple[float, ...]
+    unknown: frozenset[str] = frozenset()
 
     def get(self, statistic: str) -> float | None:
         """Return a statistic by name (`p99`, `std`, `mean`, ...), None if the sample cannot carry it."""
@@ -59,12 +61,17 @@ class Summary:
                 f"unknown statistic {statistic!r}; known: count, mean, std, min, {', '.join(names)}, max"
             )
             raise AttributeError(message)
+        if statistic in self.unknown:
+            return None
         index = names.index(statistic)
         return self._percentiles[index] if self.count >= required_count(PERCENTILES[index]) else None
 
     def _demand(self, statistic: str, needed: int) -> float:
         value = self.get(statistic)
         if value is None:
+            if statistic in self.unknown:
+                message = f"{self.metric.name}.{statistic} is not known: the client read too late to tell it"
+                raise StatisticsError(message)
             message = (
                 f"{self.metric.name}.{statistic} needs {needed} values, this sample has {self.count}:"
                 " raise --bench-requests"
@@ -98,8 +105,11 @@ class Summary:
         return self._demand("p99", required_count(99))
 
 
-def summarize(metric: Metric, values: Iterable[float]) -> Summary | None:
-    """Summarize values, given in the metric's unit; None if there are none."""
+def summarize(metric: Metric, values: Iterable[float], *, unknown: Collection[str] = ()) -> Summary | None:
+    """Summarize values, given in the metric's unit; None if there are none.
+
+    `unknown` names percentiles, of any metric, that the values do not tell: `itl.p99`.
+    """
     ordered = sorted(values)
     count = len(ordered)
     if not count:
@@ -108,4 +118,5 @@ def summarize(metric: Metric, values: Iterable[float]) -> Summary | None:
     mean = min(max(math.fsum(ordered) / count, ordered[0]), ordered[-1])
     std = math.sqrt(math.fsum((value - mean) ** 2 for value in ordered) / (count - 1)) if count > 1 else None
     percentiles = tuple(percentile(ordered, percent) for percent in PERCENTILES)
-    return Summary(metric, count, mean, ordered[0], ordered[-1], std, percentiles)
+    unsure = frozenset(f"p{percent}" for percent in PERCENTILES if f"{metric.name}.p{percent}" in unknown)
+    return Summary(metric, count, mean, ordered[0], ordered[-1], std, percentiles, unsure)
