@@ -28,7 +28,9 @@ ACCURATE_P99 = 1e-3
 """A rate is carried if 99 % of chunks are stamped within this many seconds: a tenth of a usual ITL."""
 
 _LEAST_CPU = 0.1
-"""CPU seconds below which the scheduler's ticks of 10 ms make a figure of it worthless."""
+_FEWEST_CHUNKS = 1000
+"""With less CPU time (seconds) or fewer chunks, the clock's ticks of 10 ms and what each plan costs once
+would be the figure."""
 
 _NS = 1e-9
 
@@ -163,7 +165,9 @@ def level_figures(
         tpot_error=_relative(tpot, truth.tpot if truth else None),
         chunk_rate=rate,
         delivered=rate / ideal_chunk_rate(streams, behaviour),
-        cpu_per_million=cpu_seconds / arrived * 1e6 if arrived and cpu_seconds >= _LEAST_CPU else None,
+        cpu_per_million=(
+            cpu_seconds / arrived * 1e6 if arrived >= _FEWEST_CHUNKS and cpu_seconds >= _LEAST_CPU else None
+        ),
     )
 
 

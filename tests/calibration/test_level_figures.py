@@ -95,17 +95,18 @@ def test_ttft_and_tpot_are_compared_as_means() -> None:
 
 def test_rates() -> None:
     """Chunks of the window, against streams that never wait; CPU for a million of them."""
-    logs = [record(number, start=100 * MS * number) for number in range(4)]
+    logs = [record(number, tokens=300) for number in range(4)]
     found = figures([trace(log) for log in logs], logs)
-    assert found.chunk_rate == pytest.approx(24)
-    assert found.delivered == pytest.approx(24 / (2 * 3 / 0.070))
-    assert found.cpu_per_million == pytest.approx(1e6 / 12)
+    assert found.chunk_rate == pytest.approx(2400)
+    assert found.delivered == pytest.approx(2400 / (2 * 3 / 0.070))
+    assert found.cpu_per_million == pytest.approx(1e6 / 1200)
 
 
 def test_too_little_cpu_to_tell() -> None:
-    """A few ticks of the scheduler are no figure."""
-    log = record(0)
-    assert figures([trace(log)], [log], cpu_seconds=0.05).cpu_per_million is None
+    """A few ticks of the clock are no figure, nor is what few chunks cost."""
+    few, many = record(0), record(0, tokens=2000)
+    assert figures([trace(few)], [few], cpu_seconds=1).cpu_per_million is None
+    assert figures([trace(many)], [many], cpu_seconds=0.05).cpu_per_million is None
 
 
 def test_warm_up_counts_for_nothing() -> None:
