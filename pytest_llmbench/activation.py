@@ -10,9 +10,10 @@ import pytest
 
 from pytest_llmbench.fixtures import SESSION
 from pytest_llmbench.outcomes import usage_errors
+from pytest_llmbench.planning import read_plan
 from pytest_llmbench.progress import ProgressLine
 from pytest_llmbench.reporting import Reporting, SessionJunit
-from pytest_llmbench.session import Session, read_plan
+from pytest_llmbench.session import Session
 from pytest_llmbench.spec.show import show
 
 if TYPE_CHECKING:

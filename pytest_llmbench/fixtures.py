@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import pytest
 
@@ -11,6 +11,7 @@ from pytest_llmbench.outcomes import plainly
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from pytest_llmbench.capacity import Capacity
     from pytest_llmbench.result import BenchResult
     from pytest_llmbench.runtimes.server import Server
     from pytest_llmbench.session import Session
@@ -49,6 +50,22 @@ class Bench(Protocol):
         override these arguments, and the `bench` marker overrides the options.
         """
 
+    def search(
+        self,
+        workload: Workload | str,
+        *,
+        slo: str | None = None,
+        by: Literal["concurrency", "rate"] = "concurrency",
+        low: float = 1,
+        high: float = 256,
+    ) -> Capacity[int] | Capacity[float]:
+        """Find the highest concurrency or rate whose metrics meet service levels, by bisection.
+
+        `slo` is written as in `--bench-slo`, which it stands for: `ttft.p99=500ms,itl.p95=50ms`; without
+        either the test is skipped. Fails if not even the lowest load meets them. The curve that was walked is
+        in the report; `found.best` is the load, `found.result` the measurement at it.
+        """
+
 
 @pytest.fixture(scope="session")
 def llm_server(request: pytest.FixtureRequest) -> Iterator[Server]:
@@ -63,11 +80,29 @@ def bench(request: pytest.FixtureRequest, llm_server: Server) -> Bench:
 
     `result = bench("short", concurrency=8)`, then `result.ttft.p50`, in seconds.
     """
-    session, item = request.config.stash[SESSION], request.node
+    return _Bench(request.config.stash[SESSION], request.node, llm_server)
 
-    def measure(workload: Workload | str, **asked: Any) -> BenchResult:  # noqa: ANN401 - as `Bench` says
+
+class _Bench:
+    def __init__(self, session: Session, item: pytest.Item, server: Server) -> None:
+        self._session, self._item, self._server = session, item, server
+
+    def __call__(self, workload: Workload | str, **asked: Any) -> BenchResult:  # noqa: ANN401 - see `Bench`
         __tracebackhide__ = True
         with plainly():
-            return session.bench(item, llm_server, workload, asked)
+            return self._session.bench(self._item, self._server, workload, asked)
 
-    return measure
+    def search(
+        self,
+        workload: Workload | str,
+        *,
+        slo: str | None = None,
+        by: Literal["concurrency", "rate"] = "concurrency",
+        low: float = 1,
+        high: float = 256,
+    ) -> Capacity[int] | Capacity[float]:
+        __tracebackhide__ = True
+        with plainly():
+            return self._session.search(
+                self._item, self._server, workload, slo=slo, by=by, low=low, high=high
+            )

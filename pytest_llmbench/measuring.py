@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pytest_llmbench.client.dialects import Dialect
     from pytest_llmbench.client.generator import LoadGenerator
     from pytest_llmbench.client.plan import LoadOutcome
+    from pytest_llmbench.metrics.slo import Slo
     from pytest_llmbench.runtimes.server import Server
     from pytest_llmbench.spec.workload import Workload
     from pytest_llmbench.workloads.arrivals import Arrivals
@@ -52,12 +53,13 @@ def measure(
     replicate: int = 1,
     salt: str = "",
     timeouts: Timeouts | None = None,
+    slos: tuple[Slo, ...] = (),
     on_progress: Callable[[int, Progress], None] = lambda _run, _progress: None,
 ) -> BenchResult:
     """Measure `runs` times and return the result, its validity included; judging it is the caller's.
 
     `salt` is mixed into every prompt, beside the replicate and the run, so that no two runs share prompts.
-    `on_progress` hears (run, progress) twice a second.
+    `on_progress` hears (run, progress) twice a second. With `slos`, `goodput` is measured, too.
 
     Raises:
         MeasurementError: the load could not be generated.
@@ -78,7 +80,15 @@ def measure(
             lambda progress, run=run: on_progress(run, progress),  # type: ignore[misc]
         )
         asking.complete(outcome, prompts)
-        measured.append(measure_run(outcome, gpus=server.deployment.gpus))
+        measured.append(
+            measure_run(
+                outcome,
+                gpus=server.deployment.gpus,
+                concurrency=load.streams,
+                steady=load.arrivals is None or load.arrivals.kind != "ramp",
+                slos=slos,
+            )
+        )
     validity = check_validity(measured, asked_prompt_tokens=workload.input_tokens)
     return BenchResult(
         server, workload, load, tuple(measured), validity, replicate, tuple(began), tuple(schedules)

@@ -9,8 +9,10 @@ from pytest_llmbench.records import (
     FailureCount,
     LoadRecord,
     MetricRecord,
+    ProbeRecord,
     ResultRecord,
     RunRecord,
+    SearchRecord,
     ServerRecord,
     ValidityRecord,
     VerdictRecord,
@@ -20,6 +22,7 @@ from pytest_llmbench.records import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pytest_llmbench.capacity import Capacity
     from pytest_llmbench.metrics.run import Run
     from pytest_llmbench.metrics.summary import Summary
     from pytest_llmbench.metrics.validity import Validity
@@ -28,7 +31,7 @@ if TYPE_CHECKING:
     from pytest_llmbench.spec.deployment import Deployment
     from pytest_llmbench.spec.workload import Workload
 
-__all__ = ["record_result"]
+__all__ = ["record_result", "record_search"]
 
 
 def record_result(result: BenchResult, nodeid: str, deployment: Deployment) -> ResultRecord:
@@ -48,6 +51,28 @@ def record_result(result: BenchResult, nodeid: str, deployment: Deployment) -> R
         runs=tuple(_run(run, began) for run, began in zip(result.runs, result.started_at, strict=True)),
         validity=_validity(result.validity),
         verdict=VerdictRecord(verdict="none"),
+    )
+
+
+def record_search(capacity: Capacity[int] | Capacity[float]) -> SearchRecord:
+    """Return the record of a search."""
+    found = capacity.found
+    return SearchRecord(
+        by="rate" if capacity.by == "rate" else "concurrency",
+        slos=tuple(map(str, capacity.slos)),
+        best=found.best,
+        stop=found.stop,
+        curve=tuple(
+            ProbeRecord(
+                load=probe.load,
+                met=probe.met,
+                valid=probe.outcome.valid,
+                metrics=dict(probe.outcome.metrics),
+                reasons=probe.outcome.reasons,
+            )
+            for probe in found.curve
+        ),
+        notes=found.notes,
     )
 
 

@@ -20,9 +20,11 @@ __all__ = [
     "LoadRecord",
     "MetricComparison",
     "MetricRecord",
+    "ProbeRecord",
     "ResultRecord",
     "RunRecord",
     "Scalar",
+    "SearchRecord",
     "ServerRecord",
     "SessionRecord",
     "UnmeasuredRecord",
@@ -220,8 +222,33 @@ class VerdictRecord(_Record):
     comparisons: tuple[MetricComparison, ...] = ()
 
 
+class ProbeRecord(_Record):
+    """One load of a search, and what it came to; `metrics` are those of the service levels."""
+
+    load: float
+    met: bool
+    valid: bool
+    metrics: dict[str, float]
+    reasons: tuple[str, ...] = ()
+
+
+class SearchRecord(_Record):
+    """The search of the highest load that meets the service levels.
+
+    `best` is null if none did. `stop` is why it ended: a failing load is within the `resolution`, the `high`
+    end of the range did it, `none` did, or the `probes` were used up. The curve is in the order of its walk.
+    """
+
+    by: Literal["concurrency", "rate"]
+    slos: tuple[str, ...]
+    best: float | None
+    stop: Literal["resolution", "high", "none", "probes"]
+    curve: tuple[ProbeRecord, ...]
+    notes: tuple[str, ...] = ()
+
+
 class ResultRecord(_Record):
-    """One call of `bench` in one test."""
+    """One call of `bench` in one test; of a search, the measurement at the best load."""
 
     nodeid: str
     cell: str
@@ -234,6 +261,7 @@ class ResultRecord(_Record):
     runs: tuple[RunRecord, ...]
     validity: ValidityRecord
     verdict: VerdictRecord
+    search: SearchRecord | None = None
 
 
 class UnmeasuredRecord(_Record):

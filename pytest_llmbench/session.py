@@ -3,39 +3,38 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import tempfile
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_llmbench.backends import BACKENDS
+from pytest_llmbench.capacity import find_capacity
 from pytest_llmbench.client.generator import LoadGenerator
 from pytest_llmbench.client.plan import Timeouts
 from pytest_llmbench.collection import Axis, bench_marker, place_of
-from pytest_llmbench.errors import MeasurementError, ServerError, Unavailable, UsageError, nearest
+from pytest_llmbench.errors import MeasurementError, ServerError, Unavailable, UsageError
 from pytest_llmbench.files import locked
 from pytest_llmbench.judging import Judge
 from pytest_llmbench.load_settings import AskedLoad, settle_load
 from pytest_llmbench.measuring import measure
-from pytest_llmbench.models.builtin import BUILTINS
-from pytest_llmbench.recording import record_result
+from pytest_llmbench.metrics.slo import parse_slos, values_needed
+from pytest_llmbench.planning import read_labels, read_plan, read_slos
+from pytest_llmbench.recording import record_result, record_search
 from pytest_llmbench.records import GpuRecord
 from pytest_llmbench.reports import junit
 from pytest_llmbench.reports.environment import collect_environment
 from pytest_llmbench.runtimes import RUNTIMES
 from pytest_llmbench.runtimes.base import StartContext
 from pytest_llmbench.runtimes.gpus import cuda_version, driver_version, list_gpus
-from pytest_llmbench.spec.load import default_files, load_configuration
-from pytest_llmbench.spec.plan import Selection
-from pytest_llmbench.spec.resolve import resolve
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping
     from typing import Any
 
     import pytest
 
+    from pytest_llmbench.capacity import Capacity
     from pytest_llmbench.collection import Place
     from pytest_llmbench.errors import Judged
     from pytest_llmbench.progress import ProgressLine
@@ -45,54 +44,15 @@ if TYPE_CHECKING:
     from pytest_llmbench.runtimes.server import Server
     from pytest_llmbench.settings import Settings
     from pytest_llmbench.spec.deployment import Deployment
-    from pytest_llmbench.spec.plan import Plan
     from pytest_llmbench.spec.workload import Workload
+    from pytest_llmbench.workloads.loads import Load
 
-__all__ = ["REPORT_ATTRIBUTE", "Session", "read_labels", "read_plan"]
+__all__ = ["REPORT_ATTRIBUTE", "Session"]
 
 REPORT_ATTRIBUTE = "llmbench"
 """Of a test report: what its test measured."""
 
 _LONGEST_WAIT = 24 * 3600.0
-
-
-def read_plan(settings: Settings, rootdir: Path) -> tuple[Plan, dict[str, Workload]]:
-    """Read the configuration and resolve it: (deployments with origins, workloads by name).
-
-    `options:` of the files are added to the settings on the way.
-
-    Raises:
-        UsageError: a file or an option is wrong; the message names where.
-    """
-    files = default_files(rootdir, [Path(name) for name in settings.get("config") or ()])
-    configuration = load_configuration(files, os.environ)
-    settings.add_file_options(configuration.options)
-    settings.check()
-    selection = Selection(
-        models=settings.get("model") or (),
-        backends=settings.get("backend") or (),
-        args=settings.get("arg") or (),
-        env=settings.get("env") or (),
-        urls=settings.get("url") or (),
-        served_model=settings.get("served-model"),
-        api_key_env=settings.get("api-key-env"),
-    )
-    plan = resolve(configuration, selection, BACKENDS)
-    _check_names(plan.deployments, settings)
-    return plan, dict(configuration.workloads)
-
-
-def _check_names(deployments: Sequence[Deployment], settings: Settings) -> None:
-    """Tell what cannot be found before anything starts, rather than at the first server that needs it."""
-    for deployment in deployments:
-        kind, _, name = deployment.source.partition(":")
-        if kind == "builtin" and name not in BUILTINS and not deployment.skip:
-            message = f"{deployment.model}: no builtin model is named {name!r}: {nearest(name, BUILTINS)}"
-            raise UsageError(message)
-    key = settings.get("api-key-env")
-    if key is not None and not os.environ.get(key):
-        message = f"--bench-api-key-env: environment variable {key} is not set, or is empty"
-        raise UsageError(message)
 
 
 def _replicate_id(deployment: Deployment, replicate: int) -> str:
@@ -101,22 +61,6 @@ def _replicate_id(deployment: Deployment, replicate: int) -> str:
 
 def _without_replicate(nodeid: str, place: Place) -> str:
     return nodeid.replace(_replicate_id(place.deployment, place.replicate), place.deployment.id)
-
-
-def read_labels(settings: Settings) -> dict[str, str]:
-    """Split `--bench-label KEY=VALUE`s.
-
-    Raises:
-        UsageError: one has no `=`.
-    """
-    labels = {}
-    for text in settings.get("label") or ():
-        key, equals, value = text.partition("=")
-        if not equals or not key:
-            message = f"--bench-label: expected KEY=VALUE, not {text!r}"
-            raise UsageError(message)
-        labels[key] = value
-    return labels
 
 
 class Session:
@@ -137,6 +81,7 @@ class Session:
         self.results: list[ResultRecord] = []
         """Of the test that is running."""
         self._labels = read_labels(settings)
+        self._slos = read_slos(settings)
         self._servers_folder = servers_folder
         self._progress = progress
         self._generator = LoadGenerator()
@@ -211,11 +156,7 @@ class Session:
             running.stop()
 
     def bench(
-        self,
-        item: pytest.Item,
-        server: Server,
-        workload: Workload | str,
-        asked: Mapping[str, Any],
+        self, item: pytest.Item, server: Server, workload: Workload | str, asked: Mapping[str, Any]
     ) -> BenchResult:
         """Measure on behalf of a test, and keep the record for the report.
 
@@ -226,36 +167,90 @@ class Session:
             ServerError: the server was gone before.
             UsageError: there is no such workload, or it cannot be made for this model.
         """
-        workload = self.axis.workload(workload) if isinstance(workload, str) else workload
         load = settle_load(self.settings, bench_marker(item), AskedLoad(**asked))
-        running, runs = self._live[server.deployment], self.settings.get("runs", bench_marker(item))
-        if gone := running.exited():
+        result = self._measure(item, server, workload, load)
+        self._keep(record_result(result, item.nodeid, self.plan.redacted(server.deployment)), server)
+        return result
+
+    def search(
+        self,
+        item: pytest.Item,
+        server: Server,
+        workload: Workload | str,
+        *,
+        slo: str | None,
+        by: str,
+        low: float,
+        high: float,
+    ) -> Capacity[int] | Capacity[float]:
+        """Find the highest load that meets the service levels, and keep the record of the best.
+
+        Raises:
+            Unavailable: nobody said what the service levels are.
+            MeasurementError: no load meets them; the lowest that was tried is recorded.
+        """
+        slos = parse_slos(slo) if slo else self._slos
+        if not slos:
+            message = "needs service levels: --bench-slo ttft.p99=500ms,itl.p95=50ms"
+            raise Unavailable(message)
+
+        def measured(load: float) -> BenchResult:
+            asked = AskedLoad(concurrency=int(load)) if by == "concurrency" else AskedLoad(rate=load)
+            settled = settle_load(self.settings, bench_marker(item), asked)
+            if settled.duration is None:
+                settled = replace(settled, requests=max(settled.requests, values_needed(slos)))
+            return self._measure(item, server, workload, settled)
+
+        capacity: Capacity[int] | Capacity[float]
+        if by == "concurrency":
+            capacity = find_capacity(measured, slos, by=by, low=int(low), high=int(high))
+        elif by == "rate":
+            capacity = find_capacity(measured, slos, by=by, low=float(low), high=float(high))
+        else:
+            message = f"a search is by concurrency or by rate, not by {by!r}"
+            raise UsageError(message)
+        record = record_result(capacity.result, item.nodeid, self.plan.redacted(server.deployment))
+        self._keep(record.model_copy(update={"search": record_search(capacity)}), server)
+        if capacity.failure is not None:
+            raise MeasurementError(capacity.failure)
+        return capacity
+
+    def _measure(
+        self, item: pytest.Item, server: Server, workload: Workload | str, load: Load
+    ) -> BenchResult:
+        workload = self.axis.workload(workload) if isinstance(workload, str) else workload
+        runs = self.settings.get("runs", bench_marker(item))
+        if gone := self._live[server.deployment].exited():
             message = f"the server of {server.deployment.id} is gone: {gone}"
             raise ServerError(message)
         what = f"{server.deployment.id} {workload.id} {load.id}"
         place = place_of(item)
         with self._alone(f"to measure {what}"):
-            result = measure(
+            return measure(
                 server,
                 workload,
                 load,
                 generator=self._generator,
                 runs=runs,
                 replicate=place.replicate if place else 1,
+                slos=self._slos,
                 # A server that outlives the session would answer the next one from its prefix cache.
                 salt=self._id() if server.deployment.runtime == "external" else "",
                 timeouts=self._timeouts(bench_marker(item)),
                 on_progress=lambda run, progress: self._progress.measuring(what, run, runs, progress),
             )
-        record = record_result(result, item.nodeid, self.plan.redacted(server.deployment))
-        if gone := running.exited():
-            message = f"the server of {server.deployment.id} ended while it was measured: {gone}"
-            reasons = (*record.validity.reasons, message)
-            validity = record.validity.model_copy(update={"valid": False, "reasons": reasons})
-            self.results.append(record.model_copy(update={"validity": validity}))
-            raise MeasurementError(message)
-        self.results.append(record)
-        return result
+
+    def _keep(self, record: ResultRecord, server: Server) -> None:
+        """Keep a record for the report; one of a server that ended meanwhile is invalid."""
+        gone = self._live[server.deployment].exited()
+        if not gone:
+            self.results.append(record)
+            return
+        message = f"the server of {server.deployment.id} ended while it was measured: {gone}"
+        reasons = (*record.validity.reasons, message)
+        validity = record.validity.model_copy(update={"valid": False, "reasons": reasons})
+        self.results.append(record.model_copy(update={"validity": validity}))
+        raise MeasurementError(message)
 
     def _timeouts(self, marker: Mapping[str, Any]) -> Timeouts:
         return Timeouts(

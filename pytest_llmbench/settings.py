@@ -130,6 +130,13 @@ OPTIONS = (
     Option("first-timeout", "number", "longest a server may take to begin its answer", "SECONDS", least=0),
     Option("gap-timeout", "number", "longest a stream may be silent", "SECONDS", least=0),
     Option("start-timeout", "number", "longest a server may take to start", "SECONDS", default=1800.0),
+    Option(
+        "slo",
+        "list",
+        "service levels, for goodput and for bench.search: ttft.p99=500ms,itl.p95=50ms (repeatable)",
+        "METRIC.STAT=BOUND",
+        commas=True,
+    ),
     # What to keep
     Option("label", "list", "note to store with the results; repeatable", "KEY=VALUE"),
     Option("json", "text", "write the JSON report here as well", "PATH"),

@@ -25,10 +25,10 @@ _LAYERS = (
     {"spec", "client", "models", "backends", "metrics", "search", "telemetry"},
     {"workloads", "baselines"},
     {"runtimes", "evals", "reports", "result"},
-    {"recording", "judging", "measuring", "calibration"},
+    {"capacity", "recording", "judging", "measuring", "calibration"},
     # From here on they know pytest.
     {"settings", "hookspecs"},
-    {"collection", "progress", "load_settings"},
+    {"collection", "progress", "load_settings", "planning"},
     {"session"},
     {"outcomes"},
     {"fixtures", "reporting", "distribution", "commands"},
@@ -45,6 +45,7 @@ _TESTED_ELSEWHERE = {
     "fixtures": "plugin",
     "hookspecs": "plugin",
     "outcomes": "plugin",
+    "planning": "plugin",
     "plugin": "plugin",
     "session": "plugin",
     # Worth something only with xdist's workers.

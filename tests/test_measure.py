@@ -81,7 +81,7 @@ def test_real_server(server: Server, generator: LoadGenerator, endpoint: str) ->
     result = measure(
         server,
         _workload(endpoint=endpoint),
-        Load(concurrency=2, requests=6, warmup=2),
+        Load(concurrency=2, requests=12, warmup=2),
         generator=generator,
         runs=2,
         salt=endpoint,  # or the server answers one endpoint from what another left in its cache
@@ -91,13 +91,13 @@ def test_real_server(server: Server, generator: LoadGenerator, endpoint: str) ->
     assert result.validity.notes == ()
     assert (result.prompt_tokens.min, result.prompt_tokens.max) == (64, 64)
     assert (result.output_tokens.min, result.output_tokens.max) == (16, 16)
-    assert result.ttft.count == 12
+    assert result.ttft.count == 24
     assert result.throughput_request.count == 2
     if sys.platform == "linux":
         assert result.validity.clock == "kernel"
     assert {run for run, _ in heard} == {1, 2}
     for run in result.runs:
-        assert len(run.traces) == 6
+        assert len(run.traces) == 12
         for trace in run.traces:
             assert trace.finish_reason == ("completed" if endpoint == "responses" else "length")
             assert trace.served_model == server.served_model

@@ -144,7 +144,7 @@ def test_validity(record: ResultRecord, result: BenchResult) -> None:
     """The evidence is the result's, whole."""
     evidence, kept = result.validity, record.validity
     assert kept.merged_share == evidence.merged_share == 24 / 26
-    assert (kept.valid, kept.reasons, kept.notes) == (False, evidence.reasons, evidence.notes)
+    assert (kept.valid, kept.reasons, kept.notes) == (evidence.valid, evidence.reasons, evidence.notes)
     assert kept.uncertainty_p99_s == evidence.uncertainty_p99 == pytest.approx(0.001)
     assert (kept.send_delay_p99_s, kept.client_cpu_share, kept.clock) == (0, 0.1, "kernel")
 

@@ -165,29 +165,29 @@ _ALL = (
         "tok/s",
         "higher",
         "scalar",
-        "output tokens of successful requests / window, which runs from the first measured request to the end"
-        " of the last",
+        "output tokens of successful requests that arrived inside the window / window, which is the part of"
+        " the run in which the load was what was asked",
     ),
     Metric(
         "throughput_total",
         "tok/s",
         "higher",
         "scalar",
-        "prompt and output tokens of successful requests / window",
+        "output tokens, and prompt tokens of requests whose first output fell inside the window / window",
     ),
     Metric(
         "throughput_request",
         "req/s",
         "higher",
         "scalar",
-        "successful requests / window",
+        "successful requests that were over inside the window / window",
     ),
     Metric(
         "goodput",
         "req/s",
         "higher",
         "scalar",
-        "finished requests that met every SLO / window; failures count as not met",
+        "requests that were over inside the window and met every SLO / window; failures count as not met",
     ),
     Metric(
         "throughput_output_per_gpu",

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from pytest_llmbench.metrics.registry import METRICS
 from pytest_llmbench.metrics.requests import request_values
+from pytest_llmbench.metrics.slo import goodput
+from pytest_llmbench.metrics.steady import Window, throughput, window
 from pytest_llmbench.metrics.summary import Summary, summarize
 
 if TYPE_CHECKING:
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
     from pytest_llmbench.client.plan import LoadOutcome
     from pytest_llmbench.client.trace import RequestTrace
+    from pytest_llmbench.metrics.slo import Slo
 
 __all__ = ["Run", "measure_run", "pool"]
 
@@ -28,8 +31,9 @@ class Run:
 
     Attributes:
         traces: the measured requests, warm-up left out.
-        began, ended: the window (ns, CLOCK_REALTIME): from the first measured request to the end of the
-            last one.
+        began, ended: the window (ns, CLOCK_REALTIME) that throughput is counted in: the part of the run in
+            which the load was what was asked.
+        note: why that is not so; the window is then the whole run.
         values: metric → values, in the metric's unit; a scalar has one.
         clock_step: largest change (s) of the host's clock from one second to the next.
         unknown: percentiles (`itl.p99`) that these values do not tell, many as they are.
@@ -42,6 +46,7 @@ class Run:
     cpu_share: float
     clock_step: float = 0.0
     unknown: frozenset[str] = frozenset()
+    note: str = ""
 
     def without(self, names: Collection[str]) -> Run:
         """Return the run without some metrics (`itl`), and others without some percentiles (`ttft.p99`)."""
@@ -69,32 +74,53 @@ class Run:
         return _summaries(self.values, self.unknown)
 
 
-def measure_run(outcome: LoadOutcome, *, gpus: int) -> Run:
-    """Turn a load outcome into a run; `gpus` of the deployment, 0 if it has none."""
+def measure_run(
+    outcome: LoadOutcome,
+    *,
+    gpus: int,
+    concurrency: int | None = 1,
+    steady: bool = True,
+    slos: Sequence[Slo] = (),
+) -> Run:
+    """Turn a load outcome into a run.
+
+    `gpus` of the deployment, 0 if it has none. `concurrency` is the number of streams of a closed loop, None
+    for an open one. A load that is not meant to be `steady`, as a ramp, has the whole run for its window.
+    """
     traces = [trace for trace in outcome.traces if not trace.warmup]
     values = _nothing()
     for trace in traces:
         if trace.ok:
             for name, found in request_values(trace).items():
                 values[name].extend(found)
-    window = max(1, outcome.ended - outcome.began) * _NS
-    for name, value in _scalars(traces, window, gpus).items():
+    whole = (outcome.began, outcome.ended)
+    inside = window(traces, concurrency, whole=whole) if steady else Window(*whole, reached=True)
+    for name, value in _scalars(traces, inside, gpus).items():
         values[name].append(value)
-    return Run(traces, outcome.began, outcome.ended, dict(values), outcome.cpu_share, outcome.clock_step)
+    run = Run(
+        traces,
+        inside.began,
+        inside.ended,
+        dict(values),
+        outcome.cpu_share,
+        outcome.clock_step,
+        note=inside.note,
+    )
+    good = goodput(run, slos) if slos else None
+    return run if good is None else replace(run, values={**run.values, "goodput": [good]})
 
 
-def _scalars(traces: Sequence[RequestTrace], window: float, gpus: int) -> dict[str, float]:
+def _scalars(traces: Sequence[RequestTrace], inside: Window, gpus: int) -> dict[str, float]:
     good = [trace for trace in traces if trace.ok]
+    through = throughput(traces, inside)
     scalars = {
-        "throughput_request": len(good) / window,
+        "throughput_request": through.request,
         "error_rate": (len(traces) - len(good)) / max(1, len(traces)),
     }
-    if good and all(trace.output_tokens is not None for trace in good):
-        output = sum(trace.output_tokens or 0 for trace in good)
-        scalars["throughput_output"] = output / window
-        if all(trace.prompt_tokens is not None for trace in good):
-            prompt = sum(trace.prompt_tokens or 0 for trace in good)
-            scalars["throughput_total"] = (output + prompt) / window
+    if through.output is not None:
+        scalars["throughput_output"] = through.output
+    if through.total is not None:
+        scalars["throughput_total"] = through.total
     if gpus:
         for name in ("throughput_output", "throughput_total"):
             if name in scalars:

@@ -239,3 +239,4 @@ def _notes(good: Sequence[RequestTrace], runs: Sequence[Run], asked: int | None)
     prompt = sum(trace.prompt_tokens or 0 for trace in told)
     if cached > max(NOTED_CACHE_HIT_RATE * prompt, NOTED_CACHED_TOKENS * len(told)):
         yield f"{cached / prompt:.0%} of prompt tokens came from the prefix cache"
+    yield from dict.fromkeys(run.note for run in runs if run.note)

@@ -11,8 +11,8 @@ from pytest_llmbench.spec.base import Spec
 __all__ = ["Endpoint", "Workload"]
 
 Endpoint = Literal["chat", "completions", "native", "responses", "messages"]
-"""Which API is asked: OpenAI's chat completions, text completions or Responses, the engine's own (`native`), or
-Anthropic's Messages. Not every engine has every one."""
+"""Which API is asked: OpenAI's chat completions, text completions or Responses, the engine's own (`native`),
+or Anthropic's Messages. Not every engine has every one."""
 
 
 class Workload(Spec):

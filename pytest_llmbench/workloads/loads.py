@@ -85,6 +85,11 @@ class Load:
     duration: float | None = None
 
     @property
+    def streams(self) -> int | None:
+        """How many requests a closed loop keeps under way; None for an open one."""
+        return self.concurrency if self.arrivals is None else None
+
+    @property
     def id(self) -> str:
         """The load's part of a cell: `c008`, `poisson.r0008`."""
         if self.arrivals is None:

@@ -6,9 +6,11 @@ from collections import Counter
 
 import pytest
 
+from pytest_llmbench.client.plan import LoadOutcome
 from pytest_llmbench.metrics.registry import METRICS
-from pytest_llmbench.metrics.run import pool
-from tests.metrics.traces import REFUSED, chunks_at, make_run, make_trace
+from pytest_llmbench.metrics.run import measure_run, pool
+from pytest_llmbench.metrics.slo import parse_slos
+from tests.metrics.traces import MS, REFUSED, START, chunks_at, make_run, make_trace
 
 GOOD = make_trace(chunks_at(50, 60, 70))
 
@@ -103,4 +105,22 @@ def test_pool() -> None:
 
 def test_window_of_no_length() -> None:
     """A window without length divides by no zero."""
-    assert make_run(GOOD, seconds=0).metrics["throughput_request"].mean > 0
+    assert make_run(GOOD, seconds=0).metrics["throughput_request"].mean == 0
+
+
+def test_window_of_the_run() -> None:
+    """A load that cannot have been steady has the whole run for its window, and says so; a ramp does not."""
+    outcome = LoadOutcome([GOOD, GOOD], START, START + 1000 * MS, 0.1)
+    run = measure_run(outcome, gpus=0, concurrency=2)
+    assert (run.began, run.ended) == (outcome.began, outcome.ended)
+    assert run.note.startswith("the run never reached a steady state")
+    assert measure_run(outcome, gpus=0, concurrency=None, steady=False).note == ""
+
+
+def test_goodput() -> None:
+    """Requests within their service levels are counted where there are some."""
+    slow = make_trace(chunks_at(700, 710))
+    outcome = LoadOutcome([GOOD, slow], START, START + 1000 * MS, 0.1)
+    assert "goodput" not in measure_run(outcome, gpus=0).values
+    run = measure_run(outcome, gpus=0, slos=parse_slos("ttft.p99=500ms"))
+    assert list(run.values["goodput"]) == [1.0]

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from pytest_llmbench.metrics.run import Run
 
-__all__ = ["MS", "REFUSED", "chunks_at", "make_run", "make_trace"]
+__all__ = ["MS", "REFUSED", "START", "chunks_at", "make_run", "make_trace"]
 
 MS = 1_000_000
 START = 1_700_000_000_000 * MS

@@ -1,0 +1,91 @@
+"""From options and files to what a session runs, before anything runs."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_llmbench.backends import BACKENDS
+from pytest_llmbench.errors import UsageError, nearest
+from pytest_llmbench.metrics.slo import parse_slos
+from pytest_llmbench.models.builtin import BUILTINS
+from pytest_llmbench.spec.load import default_files, load_configuration
+from pytest_llmbench.spec.plan import Selection
+from pytest_llmbench.spec.resolve import resolve
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_llmbench.metrics.slo import Slo
+    from pytest_llmbench.settings import Settings
+    from pytest_llmbench.spec.deployment import Deployment
+    from pytest_llmbench.spec.plan import Plan
+    from pytest_llmbench.spec.workload import Workload
+
+__all__ = ["read_labels", "read_plan", "read_slos"]
+
+
+def read_plan(settings: Settings, rootdir: Path) -> tuple[Plan, dict[str, Workload]]:
+    """Read the configuration and resolve it: (deployments with origins, workloads by name).
+
+    `options:` of the files are added to the settings on the way.
+
+    Raises:
+        UsageError: a file or an option is wrong; the message names where.
+    """
+    files = default_files(rootdir, [Path(name) for name in settings.get("config") or ()])
+    configuration = load_configuration(files, os.environ)
+    settings.add_file_options(configuration.options)
+    settings.check()
+    selection = Selection(
+        models=settings.get("model") or (),
+        backends=settings.get("backend") or (),
+        args=settings.get("arg") or (),
+        env=settings.get("env") or (),
+        urls=settings.get("url") or (),
+        served_model=settings.get("served-model"),
+        api_key_env=settings.get("api-key-env"),
+    )
+    plan = resolve(configuration, selection, BACKENDS)
+    _check_names(plan.deployments, settings)
+    return plan, dict(configuration.workloads)
+
+
+def _check_names(deployments: Sequence[Deployment], settings: Settings) -> None:
+    """Tell what cannot be found before anything starts, rather than at the first server that needs it."""
+    for deployment in deployments:
+        kind, _, name = deployment.source.partition(":")
+        if kind == "builtin" and name not in BUILTINS and not deployment.skip:
+            message = f"{deployment.model}: no builtin model is named {name!r}: {nearest(name, BUILTINS)}"
+            raise UsageError(message)
+    key = settings.get("api-key-env")
+    if key is not None and not os.environ.get(key):
+        message = f"--bench-api-key-env: environment variable {key} is not set, or is empty"
+        raise UsageError(message)
+
+
+def read_labels(settings: Settings) -> dict[str, str]:
+    """Split `--bench-label KEY=VALUE`s.
+
+    Raises:
+        UsageError: one has no `=`.
+    """
+    labels = {}
+    for text in settings.get("label") or ():
+        key, equals, value = text.partition("=")
+        if not equals or not key:
+            message = f"--bench-label: expected KEY=VALUE, not {text!r}"
+            raise UsageError(message)
+        labels[key] = value
+    return labels
+
+
+def read_slos(settings: Settings) -> tuple[Slo, ...]:
+    """Read every `--bench-slo`.
+
+    Raises:
+        UsageError: one is not `METRIC.STATISTIC=BOUND`.
+    """
+    texts = settings.get("slo")
+    return parse_slos(",".join(texts)) if texts else ()
