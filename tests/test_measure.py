@@ -109,7 +109,7 @@ def test_real_server(server: Server, generator: LoadGenerator, endpoint: str) ->
                 assert 0 < trace.server_prefill < (trace.chunks[0].at - trace.started) * 1e-9
                 assert trace.server_decode
     record = record_result(result, "test", server.deployment)
-    assert [run.sent for run in record.runs] == [6, 6]
+    assert [run.sent for run in record.runs] == [12, 12]
 
 
 def test_endpoint_the_engine_does_not_have(generator: LoadGenerator) -> None:
