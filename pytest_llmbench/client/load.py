@@ -17,7 +17,7 @@ from pytest_llmbench.client.descriptors import demand_descriptors
 from pytest_llmbench.client.dialects import DIALECTS
 from pytest_llmbench.client.parts import Packer, Spool
 from pytest_llmbench.client.plan import LoadOutcome, LoadPlan, Progress
-from pytest_llmbench.client.priority import real_time
+from pytest_llmbench.client.priority import own_core, real_time
 from pytest_llmbench.client.stamps import prime
 from pytest_llmbench.client.watch import ClockWatch, report_progress, watch_silence
 
@@ -33,20 +33,24 @@ _LEAD = 20_000_000
 _HTTP_ERRORS = 400
 
 
-def run(plan: LoadPlan, on_progress: Callable[[Progress], None]) -> LoadOutcome:
+def run(plan: LoadPlan, on_progress: Callable[[Progress], None], meet: Callable[[], int]) -> LoadOutcome:
     """Carry out a plan: warm-up in a closed loop, on the streams that will be measured, then its requests.
 
-    Nothing is decoded, and no garbage is collected, between the window's bounds.
+    `meet` is called in between; it returns the moment (ns) at which the window begins, for whoever shares
+    the load, and may block until that is known. Nothing is decoded, and no garbage is collected, between the
+    window's bounds.
 
     Raises:
         MeasurementError: the server's name has no address, or the system permits too few connections.
     """
     demand_descriptors(plan.concurrency)
     with contextlib.closing(Spool()) as spool:
-        return hot_loop.run(_run(plan, on_progress, spool))
+        return hot_loop.run(_run(plan, on_progress, meet, spool))
 
 
-async def _run(plan: LoadPlan, on_progress: Callable[[Progress], None], spool: Spool) -> LoadOutcome:
+async def _run(
+    plan: LoadPlan, on_progress: Callable[[Progress], None], meet: Callable[[], int], spool: Spool
+) -> LoadOutcome:
     load, clock = _Load(plan, spool), ClockWatch()
     primed = prime()
     attendants = [
@@ -58,15 +62,20 @@ async def _run(plan: LoadPlan, on_progress: Callable[[Progress], None], spool: S
     gc.freeze()
     gc.disable()
     try:
-        with real_time():
+        with real_time() as urgent, own_core(plan.process if urgent else None) as cores:
+            await asyncio.sleep(0)  # attendants begin: the clock is noted before the window
             await load.closed_loop(0, plan.warmup, None)
-            cpu, began = time.process_time(), time.time_ns()
-            if plan.arrivals is None:
-                deadline = None if plan.duration is None else began + int(plan.duration * 1e9)
-                await load.closed_loop(plan.warmup, len(plan.bodies), deadline)
-            else:
-                await load.open_loop(began + _LEAD, plan.arrivals)
-                began += _LEAD
+            began = meet()
+            with Alarm() as alarm:
+                if plan.arrivals is None:
+                    await alarm.wait_until(began)
+                    cpu = time.process_time()
+                    deadline = None if plan.duration is None else began + int(plan.duration * 1e9)
+                    await load.closed_loop(plan.warmup, len(plan.bodies), deadline)
+                else:
+                    await alarm.wait_until(began - _LEAD)
+                    cpu = time.process_time()
+                    await load.open_loop(began, plan.arrivals, alarm)
             cpu, ended = time.process_time() - cpu, time.time_ns()
     finally:
         gc.enable()
@@ -77,7 +86,8 @@ async def _run(plan: LoadPlan, on_progress: Callable[[Progress], None], spool: S
         if primed is not None:
             primed.close()
     share = cpu / max(1e-9, (ended - began) / 1e9)
-    return LoadOutcome(list(load.traces()), began, ended, share, clock.largest_step(began, ended))
+    step = clock.largest_step(began, ended)
+    return LoadOutcome(list(load.traces()), began, ended, share, step, urgent, cores)
 
 
 class _Load:
@@ -117,16 +127,15 @@ class _Load:
             previous = response.ended if stream.is_open else None
         self._idle.append(stream)
 
-    async def open_loop(self, began: int, arrivals: tuple[int, ...]) -> None:
+    async def open_loop(self, began: int, arrivals: tuple[int, ...], alarm: Alarm) -> None:
         """Send every measured request when it is due, counted in ns from `began`."""
         limit = asyncio.Semaphore(self._plan.concurrency) if self._plan.concurrency else None
-        with Alarm() as alarm:
-            async with asyncio.TaskGroup() as requests:
-                for index, offset in enumerate(arrivals, start=self._plan.warmup):
-                    await alarm.wait_until(began + offset - _LEAD)
-                    if self._plan.duration is not None and offset > self._plan.duration * 1e9:
-                        break
-                    requests.create_task(self._one_when_due(index, began + offset, alarm, limit))
+        async with asyncio.TaskGroup() as requests:
+            for index, offset in enumerate(arrivals, start=self._plan.warmup):
+                await alarm.wait_until(began + offset - _LEAD)
+                if self._plan.duration is not None and offset > self._plan.duration * 1e9:
+                    break
+                requests.create_task(self._one_when_due(index, began + offset, alarm, limit))
 
     async def _one_when_due(
         self, index: int, due: int, alarm: Alarm, limit: asyncio.Semaphore | None

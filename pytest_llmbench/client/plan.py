@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pytest_llmbench.client.trace import RequestTrace
 
-__all__ = ["LoadOutcome", "LoadPlan", "Progress", "Timeouts"]
+__all__ = ["Go", "LoadOutcome", "LoadPlan", "Progress", "Ready", "Timeouts"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,7 @@ class LoadPlan:
         duration: no request is sent later than so many seconds into the window; those that were not are
             absent from the outcome.
         keep_text: store the generated text in the traces.
+        process: which of the generator's processes carries it out, if they share it.
     """
 
     base_url: str
@@ -54,6 +55,7 @@ class LoadPlan:
     headers: dict[str, str] = field(default_factory=dict, repr=False)
     timeouts: Timeouts = field(default_factory=Timeouts)
     keep_text: bool = False
+    process: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,18 @@ class Progress:
     total: int
 
 
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """The warm-up is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Go:
+    """The window begins at this moment (ns, CLOCK_REALTIME), for all processes that share a plan."""
+
+    at: int
+
+
 @dataclass(slots=True)
 class LoadOutcome:
     """What came of a plan.
@@ -73,9 +87,12 @@ class LoadOutcome:
         traces: one a request that was sent, in the order of the plan, warm-up included.
         began: start of the window (ns, CLOCK_REALTIME): warm-up is over.
         ended: end of the window (ns): the last measured request is over.
-        cpu_share: CPU time of the generator / duration of the window; 1.0 is one core.
+        cpu_share: CPU time of the generator / duration of the window; 1.0 is one core. Of several processes
+            that of the busiest.
         clock_step: largest change (s) of CLOCK_REALTIME against CLOCK_MONOTONIC within about a second of the
             window; what a clock that is being adjusted does is far below a millisecond.
+        real_time: the generator had priority over everything else that wanted a core.
+        cores: those it stayed on, one a process; empty if it was not pinned.
     """
 
     traces: list[RequestTrace]
@@ -83,3 +100,5 @@ class LoadOutcome:
     ended: int
     cpu_share: float
     clock_step: float = 0.0
+    real_time: bool = False
+    cores: tuple[int, ...] = ()

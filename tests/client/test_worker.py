@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import io
 import pickle
-import sys
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 
 from pytest_llmbench.client import worker
-from pytest_llmbench.client.plan import LoadOutcome, Progress
+from pytest_llmbench.client.plan import Go, LoadOutcome, Progress, Ready
 from tests.client.asking import plan
 from tests.client.fake_server import FakeServer, answer, content, stream
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from pytest_llmbench.client.plan import LoadPlan
 
 GOOD = b"".join(stream(content("a", "stop")))
+GO = Go(0)
+"""Begin at once: that moment is long over."""
 
 
 class Pipe(io.BytesIO):
@@ -35,8 +37,8 @@ class Pipe(io.BytesIO):
         return super().write(data)  # type: ignore[arg-type]
 
 
-def _answers(*plans: LoadPlan) -> list[object]:
-    asked, told = io.BytesIO(b"".join(pickle.dumps(plan) for plan in plans)), io.BytesIO()
+def _answers(*messages: LoadPlan | Go) -> list[object]:
+    asked, told = io.BytesIO(b"".join(map(pickle.dumps, messages))), io.BytesIO()
     worker.serve(asked, told)
     told.seek(0)
     answers = []
@@ -45,17 +47,12 @@ def _answers(*plans: LoadPlan) -> list[object]:
     return answers
 
 
-@pytest.mark.parametrize("uvloop", [True, False])
-def test_plans_are_answered_in_turn(monkeypatch: pytest.MonkeyPatch, *, uvloop: bool) -> None:
-    """Each plan is answered by progress and then its outcome, with uvloop and without."""
-    if not uvloop:
-        monkeypatch.setitem(sys.modules, "uvloop", None)
-    elif sys.modules.get("uvloop") is None:
-        pytest.importorskip("uvloop")
+def test_plans_are_answered_in_turn() -> None:
+    """Each plan is answered by progress, by being ready, and then by its outcome."""
     with FakeServer(answer(GOOD)) as server:
-        answers = _answers(plan(server.url, 2), plan(server.url, 1, concurrency=3))
+        answers = _answers(plan(server.url, 2), GO, plan(server.url, 1, concurrency=3), GO)
     kinds = [type(found) for found in answers]
-    assert kinds == [Progress, LoadOutcome, Progress, LoadOutcome]
+    assert kinds == [Progress, Ready, LoadOutcome] * 2
     outcomes = [found for found in answers if isinstance(found, LoadOutcome)]
     assert [len(outcome.traces) for outcome in outcomes] == [2, 1]
     assert all(trace.ok for outcome in outcomes for trace in outcome.traces)
@@ -68,14 +65,31 @@ def test_errors_are_texts_and_do_not_end_it() -> None:
             plan("http://no.such.invalid", 1),
             plan(server.url, 1, dialect="latin"),
             plan(server.url, 1),
+            GO,
         )
     assert str(unknown).startswith("http://no.such.invalid: cannot resolve")
     assert str(broken).startswith("the load generator failed:\nTraceback")
     assert isinstance(outcome, LoadOutcome)
 
 
-@pytest.mark.parametrize("writes", [0, 1])
-def test_parent_that_is_gone(writes: int) -> None:
-    """Nobody to tell, at the first progress or at the end: the process ends, and the load with it."""
+def test_window_begins_when_told() -> None:
+    """The window begins at the moment the parent names, and no request that is measured before it."""
+    at = time.time_ns() + 200_000_000
+    with FakeServer(answer(GOOD)) as server:
+        *_, outcome = _answers(plan(server.url, 4, warmup=2), Go(at))
+    assert isinstance(outcome, LoadOutcome)
+    assert outcome.began == at
+    assert [(trace.started or 0) >= at for trace in outcome.traces] == [False, False, True, True]
+
+
+def test_parent_that_is_gone_before_the_window() -> None:
+    """Nobody who says when to begin: the process ends."""
     with FakeServer(answer(GOOD)) as server, pytest.raises(SystemExit):
-        worker.serve(io.BytesIO(pickle.dumps(plan(server.url, 1))), Pipe(writes))
+        _answers(plan(server.url, 1))
+
+
+@pytest.mark.parametrize("writes", [0, 1, 2])
+def test_parent_that_is_gone(writes: int) -> None:
+    """Nobody to tell, at first, when ready or at the end: the process ends, and the load with it."""
+    with FakeServer(answer(GOOD)) as server, pytest.raises(SystemExit):
+        worker.serve(io.BytesIO(pickle.dumps(plan(server.url, 1)) + pickle.dumps(GO)), Pipe(writes))
