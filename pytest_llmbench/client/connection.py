@@ -216,7 +216,9 @@ class Connection:
             self._heard_at = before
             if self._drained:
                 # Drained, it was empty at least until the loop last asked which sockets have data.
-                self._empty_at = max(self._empty_at, min(self._loop.hot.asked, at))
+                asked = self._loop.hot.asked
+                if asked > self._empty_at:
+                    self._empty_at = min(asked, at)
             self._drained = len(data) < _READ_SIZE
             self._take(data, at, drained=self._drained, kernel=stamp is not None)
             if self._drained:

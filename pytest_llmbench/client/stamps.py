@@ -23,6 +23,7 @@ __all__ = ["ANCILLARY_SIZE", "kernel_stamp", "prime", "request_stamps"]
 _SO_TIMESTAMPNS = 35
 _TIMESPEC = struct.Struct("qq")  # struct timespec of a 64-bit kernel: seconds, nanoseconds
 _PRIMING_TRIES, _PRIMING_SECONDS = 250, 0.5
+_unpack = _TIMESPEC.unpack_from
 _HAS_STAMPS = sys.platform == "linux"
 
 ANCILLARY_SIZE = socket.CMSG_SPACE(_TIMESPEC.size) if _HAS_STAMPS else 0
@@ -36,11 +37,13 @@ def request_stamps(sock: socket.socket) -> None:
 
 def kernel_stamp(ancillary: Sequence[tuple[int, int, bytes]]) -> int | None:
     """Nanoseconds of CLOCK_REALTIME from what `recvmsg` returned beside the data, or None."""
-    for level, kind, data in ancillary:
-        if level == socket.SOL_SOCKET and kind == _SO_TIMESTAMPNS and len(data) >= _TIMESPEC.size:
-            seconds, nanoseconds = _TIMESPEC.unpack_from(data)
-            return int(seconds) * 1_000_000_000 + int(nanoseconds)
-    return None
+    if not ancillary:
+        return None
+    _, kind, data = ancillary[0]  # nothing else was asked for, so there is nothing else
+    if kind != _SO_TIMESTAMPNS or len(data) < _TIMESPEC.size:
+        return None
+    seconds, nanoseconds = _unpack(data)
+    return int(seconds * 1_000_000_000 + nanoseconds)
 
 
 def prime() -> socket.socket | None:
