@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console, Group
 from rich.text import Text
 
+from pytest_llmbench.reports.capacity_lines import capacity_lines
 from pytest_llmbench.reports.comparison_table import comparison_table
 from pytest_llmbench.reports.findings import comparison_lines, names_of, problem_lines, unmeasured_lines
 from pytest_llmbench.reports.lines import Line, fold
@@ -52,6 +53,7 @@ def render_summary(
         results_table(results, width) if results else [],
         comparison_table(results, width),
         [*_folded(comparison_lines(results, unmeasured, names), width)],
+        [*_folded(capacity_lines(results, names), width)],
         [*_folded(others, width)],
     ]
     text = "\n".join(_render(parts, width=width, color=color) for parts in sections if parts)
