@@ -97,7 +97,10 @@ def measure_run(
     inside = window(traces, concurrency, whole=whole) if steady else Window(*whole, reached=True)
     for name, value in _scalars(traces, inside, gpus).items():
         values[name].append(value)
-    run = Run(
+    good = goodput(traces, inside, slos) if slos else None
+    if good is not None:
+        values["goodput"].append(good)
+    return Run(
         traces,
         inside.began,
         inside.ended,
@@ -106,8 +109,6 @@ def measure_run(
         outcome.clock_step,
         note=inside.note,
     )
-    good = goodput(run, slos) if slos else None
-    return run if good is None else replace(run, values={**run.values, "goodput": [good]})
 
 
 def _scalars(traces: Sequence[RequestTrace], inside: Window, gpus: int) -> dict[str, float]:

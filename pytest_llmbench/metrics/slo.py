@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 from pytest_llmbench.errors import UsageError, nearest
 from pytest_llmbench.metrics.registry import METRICS, metric
 from pytest_llmbench.metrics.requests import chunk_tokens, request_values
-from pytest_llmbench.metrics.steady import Window, when_over
+from pytest_llmbench.metrics.steady import when_over
 from pytest_llmbench.metrics.summary import PERCENTILES, percentile, required_count
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from pytest_llmbench.client.trace import RequestTrace
     from pytest_llmbench.metrics.registry import Metric
-    from pytest_llmbench.metrics.run import Run
+    from pytest_llmbench.metrics.steady import Window
     from pytest_llmbench.metrics.summary import Summary
 
 __all__ = ["SLO_STATS", "Slo", "goodput", "meets", "parse_slos", "request_meets", "values_needed"]
@@ -191,15 +191,14 @@ def _why_not(summary: Summary | None, slo: Slo) -> str:
     return f"{slo.key} was {shown}, {than} {_written(slo.bound, known)}"
 
 
-def goodput(run: Run, slos: Sequence[Slo]) -> float | None:
-    """Count requests/s that finished in the window of the run and met every SLO.
+def goodput(traces: Iterable[RequestTrace], inside: Window, slos: Sequence[Slo]) -> float | None:
+    """Count requests/s that finished in the window and met every SLO.
 
     Failures count as not met. None if it cannot be told because the server does not say what an SLO needs,
     as `tpot` without counts of tokens.
     """
-    inside = Window(run.began, run.ended, reached=True)
     good = 0
-    for trace in run.traces:
+    for trace in traces:
         if trace.ok and (when_over(trace) or 0) in inside:
             met = request_meets(trace, slos)
             if met is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -19,7 +20,13 @@ from pytest_llmbench.metrics.slo import (
     request_meets,
     values_needed,
 )
+from pytest_llmbench.metrics.steady import Window
 from tests.metrics.traces import MS, REFUSED, START, chunks_at, make_run, make_trace
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_llmbench.metrics.run import Run
 
 POSSIBLE = [
     m
@@ -36,6 +43,10 @@ SLOS = st.builds(
     st.sampled_from(SLO_STATS),
     st.floats(1e-6, 9e3),
 )
+
+
+def _goodput(run: Run, slos: Sequence[Slo]) -> float | None:
+    return goodput(run.traces, Window(run.began, run.ended, reached=True), slos)
 
 
 @given(st.lists(SLOS, min_size=1, max_size=6, unique_by=lambda slo: slo.key))
@@ -144,15 +155,15 @@ def test_goodput_counts_requests_that_met_every_slo() -> None:
     slow = make_trace(chunks_at(50, 60, 150))
     failed = make_trace(chunks_at(50, 60), failure=REFUSED)
     run = make_run(good, good, late, slow, failed, seconds=2)
-    assert goodput(run, parse_slos("ttft.p99=60ms,tpot.p99=10ms")) == 1
-    assert goodput(run, parse_slos("ttft.p99=60ms")) == 1.5
-    assert goodput(run, parse_slos("error_rate=1%")) == goodput(run, ()) == 2
+    assert _goodput(run, parse_slos("ttft.p99=60ms,tpot.p99=10ms")) == 1
+    assert _goodput(run, parse_slos("ttft.p99=60ms")) == 1.5
+    assert _goodput(run, parse_slos("error_rate=1%")) == _goodput(run, ()) == 2
 
 
 def test_goodput_counts_only_what_finished_in_the_window() -> None:
     """A request that was over after the window is not in it."""
     after = make_trace(chunks_at(1500), scheduled=START, started=START)
-    assert goodput(make_run(make_trace(chunks_at(50)), after), ()) == 1
+    assert _goodput(make_run(make_trace(chunks_at(50)), after), ()) == 1
 
 
 @given(
@@ -169,8 +180,8 @@ def test_goodput_lies_between_nothing_and_everything(
     run = make_run(*traces, *[make_trace(failure=REFUSED)] * failed, seconds=1)
     slo = Slo("ttft", stat, bound / 1e3)
     within = sum(round(end * MS) * 1e-9 <= slo.bound for end in ends)
-    assert goodput(run, [slo]) == within
-    more = goodput(run, [Slo("ttft", stat, 2 * bound / 1e3)])
+    assert _goodput(run, [slo]) == within
+    more = _goodput(run, [Slo("ttft", stat, 2 * bound / 1e3)])
     assert more is not None
     assert within <= more <= run.metrics["throughput_request"].mean
 
@@ -198,6 +209,6 @@ def test_what_cannot_be_told() -> None:
     silent = make_trace(chunks_at(10, 20), output_tokens=None)
     for text in ("tpot.p50=1s", "itl.p50=1s", "ttft.p50=1s,tpot.p50=1s"):
         assert request_meets(silent, parse_slos(text)) is None
-        assert goodput(make_run(make_trace(chunks_at(10, 20)), silent), parse_slos(text)) is None
+        assert _goodput(make_run(make_trace(chunks_at(10, 20)), silent), parse_slos(text)) is None
     assert request_meets(silent, parse_slos("ttft.p50=1ms,tpot.p50=1s")) is False
     assert request_meets(make_trace(failure=REFUSED), ()) is False
