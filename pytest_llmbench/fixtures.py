@@ -10,6 +10,7 @@ from pytest_llmbench.outcomes import plainly
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from pytest_llmbench.capacity import Capacity
     from pytest_llmbench.result import BenchResult
@@ -48,6 +49,17 @@ class Bench(Protocol):
 
         `--bench-requests`, `--bench-warmup`, `--bench-duration`, `--bench-arrival` and `--bench-burstiness`
         override these arguments, and the `bench` marker overrides the options.
+        """
+
+    def replay(
+        self, path: str | Path | None = None, *, speed: float | None = None, limit: int | None = None
+    ) -> BenchResult:
+        """Send recorded requests when they are due, each with its own prompt length and answer length.
+
+        `path` is a file of one request a line (`docs/configuration.md` says how), relative to the root
+        directory; without it and without `--bench-replay` the test is skipped. `speed` 2 takes half the time;
+        `limit` sends only so many. `--bench-replay`, `--bench-replay-speed`, `--bench-requests` and
+        `--bench-duration` override these arguments.
         """
 
     def search(
@@ -91,6 +103,13 @@ class _Bench:
         __tracebackhide__ = True
         with plainly():
             return self._session.bench(self._item, self._server, workload, asked)
+
+    def replay(
+        self, path: str | Path | None = None, *, speed: float | None = None, limit: int | None = None
+    ) -> BenchResult:
+        __tracebackhide__ = True
+        with plainly():
+            return self._session.replay(self._item, self._server, path, speed=speed, limit=limit)
 
     def search(
         self,

@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pytest_llmbench.settings import Settings
+    from pytest_llmbench.workloads.replay import Replay
 
-__all__ = ["AskedLoad", "settle_load"]
+__all__ = ["AskedLoad", "settle_load", "settle_replay"]
 
 _LEAST_REQUESTS = 16
 _REQUESTS_A_STREAM = 6  # enough for a steady state between the streams' start and their end
@@ -61,6 +62,20 @@ def settle_load(settings: Settings, marker: Mapping[str, Any], asked: AskedLoad)
         process,
         duration,
     )
+
+
+def settle_replay(
+    settings: Settings, marker: Mapping[str, Any], replay: Replay, *, limit: int | None
+) -> Load:
+    """Settle how much of a replay is sent: all, `limit` requests, or what the options of other loads say.
+
+    Raises:
+        UsageError: that is nothing.
+    """
+    warmup, duration = settings.get("warmup", marker), settings.get("duration", marker)
+    requests = settings.get("requests", marker) if duration is None else None
+    part = replay.first(count=limit if requests is None else requests, seconds=duration)
+    return Load(0, len(part.requests), _or(warmup, _OPEN_WARMUP), part)
 
 
 def _process(

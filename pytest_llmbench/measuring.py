@@ -20,6 +20,8 @@ from pytest_llmbench.metrics.validity import check_validity
 from pytest_llmbench.result import BenchResult
 from pytest_llmbench.runtimes.connect import server_http
 from pytest_llmbench.workloads.prompts import make_prompts
+from pytest_llmbench.workloads.replay import Replay
+from pytest_llmbench.workloads.replay_prompts import make_replay_prompts, warmup_requests
 from pytest_llmbench.workloads.tokenizers import count_missing_tokens, load_tokenizer
 
 if TYPE_CHECKING:
@@ -73,7 +75,7 @@ def measure(
         schedule = _schedule(load, f"{workload.seed}/{run}")
         schedules += [schedule] if schedule else []
         count = load.requests if schedule is None else len(schedule)
-        prompts = asking.prompts(load.warmup + count, str(run))
+        prompts = asking.prompts(load, count, str(run))
         began.append(datetime.now(UTC).isoformat(timespec="milliseconds"))
         outcome = generator.run(
             asking.plan(load, prompts, schedule),
@@ -85,11 +87,11 @@ def measure(
                 outcome,
                 gpus=server.deployment.gpus,
                 concurrency=load.streams,
-                steady=load.arrivals is None or load.arrivals.kind != "ramp",
+                steady=load.is_steady,
                 slos=slos,
             )
         )
-    validity = check_validity(measured, asked_prompt_tokens=workload.input_tokens)
+    validity = check_validity(measured, asked_prompt_tokens=_asked_lengths(workload, load))
     return BenchResult(
         server, workload, load, tuple(measured), validity, replicate, tuple(began), tuple(schedules)
     )
@@ -102,10 +104,18 @@ def _schedule(load: Load, seed: str) -> Arrivals | None:
     return load.arrivals.draw(seed=seed, count=load.requests, duration=load.duration)
 
 
+def _asked_lengths(workload: Workload, load: Load) -> int | dict[int, int] | None:
+    """Return the exact prompt length that was asked for, or that of each request."""
+    if not isinstance(load.arrivals, Replay):
+        return workload.input_tokens
+    requests = load.arrivals.requests
+    return {index: request.input_tokens for index, request in enumerate(requests, start=load.warmup)}
+
+
 def _enough(asking: _Asking, load: Load, generator: LoadGenerator) -> int:
     """Return how many requests a closed loop will need for its duration, from a first look at the server."""
     look = replace(load, requests=2 * load.concurrency, warmup=load.concurrency, duration=None)
-    prompts = asking.prompts(look.warmup + look.requests, "look")
+    prompts = asking.prompts(look, look.requests, "look")
     outcome = generator.run(asking.plan(look, prompts, None))
     seconds = max(1e-6, (outcome.ended - outcome.began) * 1e-9)
     return math.ceil(look.requests / seconds * (load.duration or 0) * _SPARE) + load.concurrency
@@ -131,20 +141,34 @@ class _Asking:
         """Our copy of the model's tokenizer, if there is one."""
         return load_tokenizer(self.server.deployment.source)
 
-    def prompts(self, count: int, salt: str) -> list[str]:
-        """Make so many prompts."""
+    def prompts(self, load: Load, count: int, salt: str) -> list[str]:
+        """Make the prompts of the warm-up and so many more."""
         try:
             with server_http(self.server, timeout=_HTTP_TIMEOUT) as http:
-                return make_prompts(
-                    self.workload,
-                    count,
-                    salt=f"{self.salt}/{salt}",
-                    count_tokens=lambda prompt: self._count(http, prompt),
+                return self._prompts(
+                    load, count, f"{self.salt}/{salt}", lambda prompt: self._count(http, prompt)
                 )
         except httpx.HTTPError as error:
             cause = str(error) or type(error).__name__
             message = f"{self.server.base_url} stopped answering while prompts were made: {cause}"
             raise MeasurementError(message) from error
+
+    def _prompts(
+        self, load: Load, count: int, salt: str, count_tokens: Callable[[str], int | None]
+    ) -> list[str]:
+        if not isinstance(load.arrivals, Replay):
+            return make_prompts(self.workload, load.warmup + count, salt=salt, count_tokens=count_tokens)
+        warmup = warmup_requests(load.arrivals, load.warmup)
+        return [
+            *make_replay_prompts(warmup, salt=f"{salt}/warm-up", count_tokens=count_tokens),
+            *make_replay_prompts(load.arrivals.requests, salt=salt, count_tokens=count_tokens),
+        ]
+
+    def _output_tokens(self, load: Load, count: int) -> list[int]:
+        if not isinstance(load.arrivals, Replay):
+            return [self.workload.output_tokens] * count
+        requests = (*warmup_requests(load.arrivals, load.warmup), *load.arrivals.requests)
+        return [request.output_tokens for request in requests]
 
     def _count(self, http: httpx.Client, prompt: str) -> int | None:
         counted = backend_of(self.server).count_tokens(http, prompt, chat=self.dialect.templated)
@@ -159,12 +183,12 @@ class _Asking:
         bodies = tuple(
             json.dumps(
                 self.dialect.body(
-                    Ask(prompt, workload.output_tokens, workload.temperature, workload.seed),
+                    Ask(prompt, output_tokens, workload.temperature, workload.seed),
                     model=self.server.served_model,
                     extras=self.api.extras,
                 )
             ).encode()
-            for prompt in prompts
+            for prompt, output_tokens in zip(prompts, self._output_tokens(load, len(prompts)), strict=True)
         )
         return LoadPlan(
             base_url=self.server.base_url,

@@ -13,6 +13,7 @@ from pytest_llmbench.models.builtin import BUILTINS
 from pytest_llmbench.spec.load import default_files, load_configuration
 from pytest_llmbench.spec.plan import Selection
 from pytest_llmbench.spec.resolve import resolve
+from pytest_llmbench.workloads.replay import read_replay
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from pytest_llmbench.spec.plan import Plan
     from pytest_llmbench.spec.workload import Workload
 
-__all__ = ["read_labels", "read_plan", "read_slos"]
+__all__ = ["check_replay", "read_labels", "read_plan", "read_slos"]
 
 
 def read_plan(settings: Settings, rootdir: Path) -> tuple[Plan, dict[str, Workload]]:
@@ -89,3 +90,15 @@ def read_slos(settings: Settings) -> tuple[Slo, ...]:
     """
     texts = settings.get("slo")
     return parse_slos(",".join(texts)) if texts else ()
+
+
+def check_replay(settings: Settings) -> None:
+    """Read the file of `--bench-replay`, so that a wrong one is told before anything starts.
+
+    Raises:
+        StorageError: the file cannot be read.
+        UsageError: it is not a trace; the message names file, line and key.
+    """
+    path = settings.get("replay")
+    if path is not None:
+        read_replay(Path(path))

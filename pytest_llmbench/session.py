@@ -16,10 +16,10 @@ from pytest_llmbench.collection import Axis, bench_marker, place_of
 from pytest_llmbench.errors import MeasurementError, ServerError, Unavailable, UsageError
 from pytest_llmbench.files import locked
 from pytest_llmbench.judging import Judge
-from pytest_llmbench.load_settings import AskedLoad, settle_load
+from pytest_llmbench.load_settings import AskedLoad, settle_load, settle_replay
 from pytest_llmbench.measuring import measure
 from pytest_llmbench.metrics.slo import parse_slos, values_needed
-from pytest_llmbench.planning import read_labels, read_plan, read_slos
+from pytest_llmbench.planning import check_replay, read_labels, read_plan, read_slos
 from pytest_llmbench.recording import record_result, record_search
 from pytest_llmbench.records import GpuRecord
 from pytest_llmbench.reports import junit
@@ -27,6 +27,8 @@ from pytest_llmbench.reports.environment import collect_environment
 from pytest_llmbench.runtimes import RUNTIMES
 from pytest_llmbench.runtimes.base import StartContext
 from pytest_llmbench.runtimes.gpus import cuda_version, driver_version, list_gpus
+from pytest_llmbench.workloads.replay import read_replay
+from pytest_llmbench.workloads.replay_prompts import replay_workload
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -74,6 +76,7 @@ class Session:
         self, settings: Settings, rootdir: Path, *, servers_folder: Callable[[], Path], progress: ProgressLine
     ) -> None:
         self.settings = settings
+        self._rootdir = rootdir
         self.plan, workloads = read_plan(settings, rootdir)
         self.axis = Axis(self.plan.deployments, workloads, settings)
         self.judge = Judge(settings, rootdir / settings.get("results"))
@@ -82,6 +85,7 @@ class Session:
         """Of the test that is running."""
         self._labels = read_labels(settings)
         self._slos = read_slos(settings)
+        check_replay(settings)
         self._servers_folder = servers_folder
         self._progress = progress
         self._generator = LoadGenerator()
@@ -169,6 +173,34 @@ class Session:
         """
         load = settle_load(self.settings, bench_marker(item), AskedLoad(**asked))
         result = self._measure(item, server, workload, load)
+        self._keep(record_result(result, item.nodeid, self.plan.redacted(server.deployment)), server)
+        return result
+
+    def replay(
+        self,
+        item: pytest.Item,
+        server: Server,
+        path: str | Path | None,
+        *,
+        speed: float | None,
+        limit: int | None,
+    ) -> BenchResult:
+        """Send what a file recorded, that of `--bench-replay` rather than `path`, and keep the record.
+
+        Raises:
+            Unavailable: there is neither.
+            StorageError, UsageError: it is no trace; and as `bench`.
+        """
+        option = self.settings.get("replay")
+        if option is None and path is None:
+            message = "needs a trace: --bench-replay PATH"
+            raise Unavailable(message)
+        file = self._rootdir / (path or "") if option is None else Path(option)
+        given = self.settings.get("replay-speed")
+        speed = speed if given is None else given
+        replay = read_replay(file, name=str(option or path), speed=1.0 if speed is None else speed)
+        load = settle_replay(self.settings, bench_marker(item), replay, limit=limit)
+        result = self._measure(item, server, replay_workload(replay), load)
         self._keep(record_result(result, item.nodeid, self.plan.redacted(server.deployment)), server)
         return result
 

@@ -121,6 +121,8 @@ OPTIONS = (
     Option(
         "burstiness", "number", "shape of gamma arrivals: 1 is poisson, less comes in bursts", "K", least=0
     ),
+    Option("replay", "text", "send what a file recorded, when it recorded it, for `bench.replay`", "PATH"),
+    Option("replay-speed", "number", "replay so many times as fast (default: 1)", "K", least=0),
     Option("duration", "number", "send requests for so long, instead of so many", "SECONDS", least=0),
     Option("requests", "int", "measured requests a run (default: the test's)", "N"),
     Option("warmup", "int", "requests before the measured ones (default: one a stream)", "N", least=0),

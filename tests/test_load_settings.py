@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from pytest_llmbench.errors import UsageError
-from pytest_llmbench.load_settings import AskedLoad, settle_load
+from pytest_llmbench.load_settings import AskedLoad, settle_load, settle_replay
 from pytest_llmbench.workloads.loads import ArrivalProcess, Load
+from pytest_llmbench.workloads.replay import Replay, ReplayRequest
 
 
 class Options:
@@ -70,3 +71,20 @@ def test_mistakes(asked: AskedLoad, message: str) -> None:
     with pytest.raises(UsageError) as caught:
         settle(asked)
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("limit", "options", "sent", "warmup"),
+    [
+        (None, {}, 5, 4),
+        (3, {}, 3, 4),
+        (3, {"requests": 2, "warmup": 0}, 2, 0),
+        (None, {"requests": 2, "duration": 3.5}, 4, 4),
+    ],
+)
+def test_replay(limit: int | None, options: dict[str, Any], sent: int, warmup: int) -> None:
+    """All of it, or as much as the call, the options or the time allow."""
+    requests = tuple(ReplayRequest(second * 1_000_000_000, 5, 5) for second in range(5))
+    replay = Replay("a.jsonl", "llmbench", 1.0, requests)
+    load = settle_replay(Options(**options), {}, replay, limit=limit)  # type: ignore[arg-type]
+    assert load == Load(0, sent, warmup, Replay("a.jsonl", "llmbench", 1.0, requests[:sent]))

@@ -85,12 +85,12 @@ class Validity:
 
 
 def check_validity(
-    runs: Sequence[Run], *, asked_prompt_tokens: int | None, open_loop: bool = False
+    runs: Sequence[Run], *, asked_prompt_tokens: int | Mapping[int, int] | None, open_loop: bool = False
 ) -> Validity:
     """Look at all runs of a result together.
 
-    `asked_prompt_tokens` is the exact prompt length that was asked for, None if none was. In an `open_loop`
-    requests must not wait in the client.
+    `asked_prompt_tokens` is the exact prompt length that was asked for, or that of each request by its index;
+    None if none was. In an `open_loop` requests must not wait in the client.
     """
     good = [trace for run in runs for trace in run.traces if trace.ok and trace.chunks]
     uncertain = array("q")
@@ -217,15 +217,37 @@ def _clock_notes(evidence: Validity) -> Iterator[str]:
         )
 
 
-def _notes(good: Sequence[RequestTrace], runs: Sequence[Run], asked: int | None) -> Iterator[str]:
+def _length_notes(good: Sequence[RequestTrace], asked: int | Mapping[int, int] | None) -> Iterator[str]:
+    """Hold prompts to the length that was asked for."""
+    counted = [(trace.index, trace.prompt_tokens) for trace in good if trace.prompt_tokens is not None]
+    if asked is None or not counted:
+        return
+    if isinstance(asked, int):
+        lengths = sorted(count for _, count in counted)
+        off = max(abs(count - asked) for count in lengths)
+        if off > PROMPT_LENGTH_TOLERANCE * asked:
+            yield f"prompts were {lengths[0]} to {lengths[-1]} tokens long, {asked} were asked for"
+        return
+    missed = [
+        (count, asked[index])
+        for index, count in counted
+        if abs(count - asked[index]) > PROMPT_LENGTH_TOLERANCE * asked[index]
+    ]
+    if missed:
+        count, wanted = max(missed, key=lambda pair: abs(pair[0] - pair[1]))
+        yield (
+            f"{len(missed)} of {len(counted)} prompts were not as long as recorded: the farthest off has"
+            f" {count} tokens instead of {wanted}"
+        )
+
+
+def _notes(
+    good: Sequence[RequestTrace], runs: Sequence[Run], asked: int | Mapping[int, int] | None
+) -> Iterator[str]:
     failed = sum(len(run.traces) - run.succeeded for run in runs)
     if failed:
         yield f"{failed} of {failed + len(good)} requests failed"
-    counted = sorted({trace.prompt_tokens for trace in good if trace.prompt_tokens is not None})
-    if asked is not None and counted:
-        off = max(abs(count - asked) for count in counted)
-        if off > PROMPT_LENGTH_TOLERANCE * asked:
-            yield f"prompts were {counted[0]} to {counted[-1]} tokens long, {asked} were asked for"
+    yield from _length_notes(good, asked)
     if good and any(trace.output_tokens is None for trace in good):
         yield "the server gave no usage: tokens are unknown, and with them TPOT and token throughput"
     ours = sum(trace.token_source == "tokenizer" for trace in good)  # noqa: S105

@@ -10,6 +10,7 @@ from pytest_llmbench.workloads import arrivals
 
 if TYPE_CHECKING:
     from pytest_llmbench.workloads.arrivals import Arrivals, Seed
+    from pytest_llmbench.workloads.replay import Replay
 
 __all__ = ["PROCESSES", "ArrivalProcess", "Load", "rate_id"]
 
@@ -69,25 +70,31 @@ class ArrivalProcess:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """A closed loop of `concurrency` streams, or an open loop if there is an arrival process.
+    """A closed loop of `concurrency` streams, or an open loop if there are arrivals.
 
     Attributes:
         concurrency: streams of a closed loop; in an open one the most requests under way, 0 for any number.
         requests: measured requests; 0 if there is a duration, for as many as that takes.
         warmup: requests before the window, in a closed loop either way.
+        arrivals: the process that requests come by, or recorded ones to replay.
         duration: seconds after which no more requests are sent.
     """
 
     concurrency: int
     requests: int
     warmup: int
-    arrivals: ArrivalProcess | None = None
+    arrivals: ArrivalProcess | Replay | None = None
     duration: float | None = None
 
     @property
     def streams(self) -> int | None:
         """How many requests a closed loop keeps under way; None for an open one."""
         return self.concurrency if self.arrivals is None else None
+
+    @property
+    def is_steady(self) -> bool:
+        """Whether the load is the same all the time, once it has begun."""
+        return self.arrivals is None or self.arrivals.kind not in {"ramp", "replay"}
 
     @property
     def id(self) -> str:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from pytest_llmbench.spec.workload import Workload
 
-__all__ = ["make_prompts"]
+__all__ = ["fit", "make_prompts"]
 
 _SALT_WORDS = 2
 _MAX_CORRECTIONS = 60
@@ -73,11 +73,24 @@ def _salted(prompt: str, rng: random.Random) -> str:
 
 
 def _exact(wanted: int, overhead: int, rng: random.Random, count_tokens: Callable[[str], int | None]) -> str:
+    return fit(rng.choices(WORDS, k=wanted - overhead), wanted, overhead, rng, count_tokens)
+
+
+def fit(
+    words: list[str],
+    wanted: int,
+    overhead: int,
+    rng: random.Random,
+    count_tokens: Callable[[str], int | None],
+    *,
+    loose: int | None = None,
+) -> str:
     """Correct the number of words by what a word came to so far; near the end, try other words.
 
-    Should that not get there, as with a tokenizer that knows no word as one token, the closest is returned.
+    `overhead` are the tokens of no words. Words are dropped and added at the end, and only the last `loose`
+    of them are changed for others. Should that not get there, as with a tokenizer that knows no word as one
+    token, the closest is returned.
     """
-    words = rng.choices(WORDS, k=wanted - overhead)
     closest, least = words, wanted
     for _ in range(_MAX_CORRECTIONS):
         counted = count_tokens(" ".join(words))
@@ -94,5 +107,6 @@ def _exact(wanted: int, overhead: int, rng: random.Random, count_tokens: Callabl
         elif -len(words) < more < 0:
             del words[more:]
         else:
-            words[rng.randrange(len(words))] = rng.choice(WORDS)
+            first = max(0, len(words) - (loose or len(words)))
+            words[rng.randrange(first, len(words))] = rng.choice(WORDS)
     return " ".join(closest)

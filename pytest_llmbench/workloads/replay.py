@@ -14,10 +14,11 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass, field
+import re
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 
 from pytest_llmbench.errors import ConfigError, StorageError, UsageError, nearest
 from pytest_llmbench.workloads.arrivals import MAX_ARRIVALS, Arrivals
@@ -33,6 +34,7 @@ BLOCK_TOKENS = 512
 """Tokens a hash id stands for in Mooncake's published traces."""
 
 _NS = 1_000_000_000
+_NOT_IN_IDS = re.compile(r"[^\w.-]+")
 _EXAMPLE = '{"timestamp": 0, "input_tokens": 512, "output_tokens": 64}'
 
 
@@ -91,6 +93,36 @@ class Replay:
     format: ReplayFormat
     speed: float
     requests: tuple[ReplayRequest, ...] = field(repr=False)
+
+    kind: ClassVar = "replay"
+
+    @property
+    def name(self) -> str:
+        """The file's name without its ending, for ids."""
+        return _NOT_IN_IDS.sub("-", Path(self.file).stem)
+
+    @property
+    def id(self) -> str:
+        """The load's part of a cell: `replay.monday`, `replay.monday.x2` at twice the speed."""
+        return f"replay.{self.name}" + (f".x{self.speed:g}" if self.speed != 1 else "")
+
+    def first(self, *, count: int | None = None, seconds: float | None = None) -> Replay:
+        """Leave out requests after the first `count`, and those due after so many `seconds`.
+
+        Raises:
+            UsageError: a limit that leaves nothing makes no sense.
+        """
+        if count is not None and count < 1:
+            message = f"the limit of a replay must be at least 1, not {count}"
+            raise UsageError(message)
+        kept = self.requests[:count]
+        if seconds is not None:
+            kept = tuple(request for request in kept if request.offset < seconds * _NS)
+        return replace(self, requests=kept)
+
+    def draw(self, **_: object) -> Arrivals:
+        """Return the schedule; nothing of it is left to chance, or to be said."""
+        return self.arrivals
 
     @property
     def arrivals(self) -> Arrivals:

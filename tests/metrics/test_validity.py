@@ -238,6 +238,20 @@ def test_prompt_length(counted: int, *, noted: bool) -> None:
     assert check_validity([make_run(exact, off)], asked_prompt_tokens=None).notes == ()
 
 
+def test_prompt_lengths_of_a_replay() -> None:
+    """Each prompt is held to its own length; how many missed it is noted, and which did by most."""
+    traces = [
+        make_trace(chunks_at(5), index=index, prompt_tokens=tokens)
+        for index, tokens in enumerate((100, 31, 1010, None), start=2)
+    ]
+    asked = {2: 100, 3: 30, 4: 1000, 5: 7}
+    assert check_validity([make_run(*traces)], asked_prompt_tokens=asked).notes == (
+        "1 of 3 prompts were not as long as recorded: the farthest off has 31 tokens instead of 30",
+    )
+    asked[3] = 31
+    assert check_validity([make_run(*traces)], asked_prompt_tokens=asked).notes == ()
+
+
 def test_failures_are_noted() -> None:
     """Some failures do not make a result invalid, and are told."""
     validity = check_validity([make_run(GOOD, make_trace(failure=REFUSED))], asked_prompt_tokens=None)

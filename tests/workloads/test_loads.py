@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from pytest_llmbench.errors import UsageError
 from pytest_llmbench.workloads.loads import ArrivalProcess, Load, rate_id
+from pytest_llmbench.workloads.replay import Replay, ReplayRequest
+
+REPLAY = Replay("traces/a b.jsonl", "llmbench", 1.0, (ReplayRequest(0, 5, 5), ReplayRequest(7, 5, 5)))
 
 
 @pytest.mark.parametrize(
@@ -24,6 +29,8 @@ def test_rate_id(rate: float, name: str) -> None:
         (Load(4, 16, 0, ArrivalProcess("constant", 0.5)), "constant.r0000.5.c004"),
         (Load(0, 16, 0, ArrivalProcess("gamma", 8, 0.25)), "gamma.b0.25.r0008"),
         (Load(0, 16, 0, ArrivalProcess("ramp", 1, rate_to=9)), "ramp.r0001-r0009"),
+        (Load(0, 2, 0, REPLAY), "replay.a-b"),
+        (Load(0, 2, 0, replace(REPLAY, speed=2.5)), "replay.a-b.x2.5"),
     ],
 )
 def test_load_id(load: Load, name: str) -> None:
@@ -61,3 +68,22 @@ def test_only_ramps_end_elsewhere(kind: str, rate_to: float | None) -> None:
     """A ramp has two rates, everything else one."""
     with pytest.raises(UsageError, match="a ramp, and only a ramp, needs the rate it ends at"):
         ArrivalProcess(kind, 1, rate_to=rate_to)
+
+
+def test_replays_are_drawn_as_recorded() -> None:
+    """Nothing of it is left to a seed."""
+    assert REPLAY.draw(seed=1, count=9, duration=None).offsets == (0, 7)
+
+
+@pytest.mark.parametrize(
+    ("arrivals", "steady"),
+    [
+        (None, True),
+        (ArrivalProcess("poisson", 1), True),
+        (ArrivalProcess("ramp", 1, rate_to=9), False),
+        (REPLAY, False),
+    ],
+)
+def test_steady(arrivals: ArrivalProcess | Replay | None, *, steady: bool) -> None:
+    """Of a ramp and a replay no part is like the rest."""
+    assert Load(0, 16, 0, arrivals).is_steady is steady

@@ -167,3 +167,16 @@ def test_files(tmp_path: Path) -> None:
     path.write_bytes(b"\xff\xfe")
     with pytest.raises(ConfigError, match=r"a\.jsonl: is not a text file in UTF-8"):
         read_replay(path)
+
+
+def test_part_of_a_replay() -> None:
+    """The first so many requests, those due before a time, or both."""
+    requests = tuple(ReplayRequest(second * 1_000_000_000, 5, 5) for second in range(4))
+    replay = Replay("a.jsonl", "llmbench", 1.0, requests)
+    assert replay.first() == replay
+    assert replay.first(count=2).requests == requests[:2]
+    assert replay.first(count=9).requests == requests
+    assert replay.first(seconds=2.0).requests == requests[:2]
+    assert replay.first(count=1, seconds=9).arrivals.parameters["count"] == 1
+    with pytest.raises(UsageError, match="the limit of a replay must be at least 1, not 0"):
+        replay.first(count=0)
