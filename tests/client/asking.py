@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from typing import TYPE_CHECKING
 
-from pytest_llmbench.client import hot_loop
+from pytest_llmbench.client import hot_loop, load
 from pytest_llmbench.client.address import Address
 from pytest_llmbench.client.connection import Connection
 from pytest_llmbench.client.decode import decode
@@ -19,9 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from pytest_llmbench.client.connection import Response
+    from pytest_llmbench.client.plan import LoadOutcome
     from pytest_llmbench.client.trace import RequestTrace
 
-__all__ = ["QUICK", "ask", "plan", "responses", "trace_of"]
+__all__ = ["QUICK", "ask", "carry_out", "plan", "responses", "trace_of"]
 
 CHAT = "openai-chat"
 QUICK = Timeouts(connect=5, total=5)
@@ -78,3 +80,8 @@ def plan(url: str, requests: int, **changes: object) -> LoadPlan:
         **changes,
     }
     return LoadPlan(**whole)  # type: ignore[arg-type]
+
+
+def carry_out(whole: LoadPlan) -> LoadOutcome:
+    """Carry out a plan in this process, its window from the end of the warm-up on."""
+    return load.run(whole, lambda _: None, lambda: time.time_ns() + 30_000_000)

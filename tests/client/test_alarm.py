@@ -1,0 +1,110 @@
+"""Waking up at a moment."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import random
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_llmbench.client import hot_loop
+from pytest_llmbench.client.alarm import Alarm
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+MS = 1_000_000
+
+
+def _wake(offsets: Sequence[int]) -> list[int]:
+    """Wait for all these moments at once; return their numbers in the order of waking, none too early."""
+    woken: list[int] = []
+
+    async def wait(alarm: Alarm, number: int, moment: int) -> None:
+        left, before = moment - time.time_ns(), time.monotonic_ns()
+        await alarm.wait_until(moment)
+        assert time.monotonic_ns() - before >= left - 10_000, "the two clocks are not read at once"
+        woken.append(number)
+
+    async def run() -> None:
+        now = time.time_ns()
+        with Alarm() as alarm:
+            await asyncio.gather(*(wait(alarm, number, now + at) for number, at in enumerate(offsets)))
+
+    hot_loop.run(run())
+    return woken
+
+
+@pytest.fixture(params=[True, False], ids=["timerfd", "polled"])
+def _timers(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run with a timer that is a file, where there is one, and without."""
+    if not request.param:
+        monkeypatch.setattr(sys, "platform", "elsewhere")
+    elif sys.platform != "linux":
+        pytest.skip("Linux has timerfd")
+
+
+@pytest.mark.usefixtures("_timers")
+def test_in_order() -> None:
+    """Moments come one after the other, however they were asked for, and never early."""
+    assert _wake([30 * MS, 10 * MS, 20 * MS, 40 * MS]) == [1, 2, 0, 3]
+
+
+@pytest.mark.usefixtures("_timers")
+def test_past_moments_do_not_wait() -> None:
+    """What has passed returns at once, before what is to come."""
+    assert _wake([20 * MS, -5 * MS, 0])[-1] == 0
+
+
+@pytest.mark.usefixtures("_timers")
+def test_many_at_once() -> None:
+    """Hundreds of waiters, many for the same moment, are all woken."""
+    offsets = [random.Random(number).randrange(5) * 4 * MS for number in range(500)]  # noqa: S311
+    woken = _wake(offsets)
+    assert sorted(woken) == list(range(500))
+    future = [offsets[number] for number in woken if offsets[number] >= 8 * MS]
+    assert future == sorted(future)
+
+
+@pytest.mark.usefixtures("_timers")
+def test_waiter_that_gave_up() -> None:
+    """A waiter that was cancelled does not disturb the others."""
+
+    async def run() -> None:
+        with Alarm() as alarm:
+            now = time.time_ns()
+            first = asyncio.create_task(alarm.wait_until(now + 10 * MS))
+            second = asyncio.create_task(alarm.wait_until(now + 20 * MS))
+            await asyncio.sleep(0)
+            first.cancel()
+            await second
+            assert first.cancelled()
+
+    hot_loop.run(run())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux has timerfd")
+def test_kernel_without_timers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sandbox that refuses timerfd gets the polled way."""
+
+    class Refusing:
+        def __init__(self, *_: object, **__: object) -> None: ...
+
+        def timerfd_create(self, *_: object) -> int:
+            return -1
+
+    monkeypatch.setattr(ctypes, "CDLL", Refusing)
+    assert _wake([10 * MS, 5 * MS]) == [1, 0]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc shows descriptors")
+def test_descriptor_is_closed() -> None:
+    """An alarm leaves no descriptor behind."""
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    _wake([MS])
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
