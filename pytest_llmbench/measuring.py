@@ -91,10 +91,14 @@ def measure(
                 slos=slos,
             )
         )
-    validity = check_validity(measured, asked_prompt_tokens=_asked_lengths(workload, load))
-    return BenchResult(
-        server, workload, load, tuple(measured), validity, replicate, tuple(began), tuple(schedules)
+    validity = check_validity(
+        measured,
+        asked_prompt_tokens=_asked_lengths(workload, load),
+        # What a limit on the requests under way holds back is meant to wait.
+        open_loop=load.streams is None and not load.concurrency,
     )
+    known = tuple(run.without(validity.dropped) for run in measured)
+    return BenchResult(server, workload, load, known, validity, replicate, tuple(began), tuple(schedules))
 
 
 def _schedule(load: Load, seed: str) -> Arrivals | None:

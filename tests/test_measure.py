@@ -13,6 +13,7 @@ from pytest_llmbench.backends import backend_of
 from pytest_llmbench.client.generator import LoadGenerator
 from pytest_llmbench.errors import ServerError, UsageError
 from pytest_llmbench.measuring import measure
+from pytest_llmbench.metrics import validity
 from pytest_llmbench.recording import record_result
 from pytest_llmbench.runtimes.base import StartContext
 from pytest_llmbench.runtimes.connect import server_http
@@ -20,8 +21,10 @@ from pytest_llmbench.runtimes.embedded import Embedded
 from pytest_llmbench.runtimes.server import Server
 from pytest_llmbench.spec.deployment import Deployment
 from pytest_llmbench.spec.workload import Endpoint, Workload
-from pytest_llmbench.workloads.loads import Load
+from pytest_llmbench.workloads.loads import ArrivalProcess, Load
 from pytest_llmbench.workloads.prompts import make_prompts
+from pytest_llmbench.workloads.replay import Replay, ReplayRequest
+from pytest_llmbench.workloads.replay_prompts import replay_workload
 from tests.client.fake_server import FakeServer, answer, content, reply, stream, usage
 
 if TYPE_CHECKING:
@@ -152,6 +155,51 @@ def test_runs_share_no_prompts(server: Server) -> None:
 
     assert prompts("/c001/1/1") == prompts("/c001/1/1")
     assert set(prompts("/c001/1/1")).isdisjoint(prompts("/c001/1/2"))
+
+
+def test_replay(server: Server, generator: LoadGenerator) -> None:
+    """Requests are as long as recorded, and the server finds in its cache what they shared, and no more."""
+    recorded = [(300, 8, (1,)), (301, 9, (1,)), (60, 10, ()), (302, 11, (1,)), (2, 4, ())]
+    requests = tuple(
+        ReplayRequest(index * 100_000_000, tokens, out, blocks, 256)
+        for index, (tokens, out, blocks) in enumerate(recorded)
+    )
+    replay = Replay("trace.jsonl", "llmbench", 1.0, requests)
+    result = measure(
+        server, replay_workload(replay), Load(0, len(requests), 1, replay), generator=generator, salt="replay"
+    )
+    assert result.failures == {}
+    traces = result.runs[0].traces
+    assert [trace.output_tokens for trace in traces] == [8, 9, 10, 11, 4]
+    assert [trace.prompt_tokens for trace in traces][:4] == [300, 301, 60, 302]
+    assert [trace.scheduled - (traces[0].scheduled or 0) for trace in traces if trace.scheduled] == [
+        request.offset for request in requests
+    ]
+    cached = [trace.cached_tokens or 0 for trace in traces]
+    assert max(cached[0], cached[2]) < 30, "the template alone"
+    assert 200 < cached[3] < 300
+    assert any("prompts were not as long as recorded" in note for note in result.validity.notes)
+    assert result.runs[0].note == ""
+    assert result.arrivals[0].parameters["count"] == 5
+
+
+def test_too_late_to_tell(generator: LoadGenerator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is not known well enough is left out, and an open loop whose requests wait is invalid."""
+    monkeypatch.setattr(validity, "MAX_SEND_DELAY", 0.0)
+    monkeypatch.setattr(validity, "MAX_SEND_DELAY_SHARE", 0.0)
+    monkeypatch.setattr(validity, "_dropped_gaps", lambda _: {"chunk_gap": "left out for a test"})
+    loads = (
+        Load(0, 2, 0, ArrivalProcess("constant", 50.0)),
+        Load(1, 2, 0, ArrivalProcess("constant", 50.0)),
+        Load(1, 2, 0),
+    )
+    with FakeServer(answer(*stream(content("a"), content("b"), usage(4, 2)))) as fake:
+        results = [
+            measure(Server(EXTERNAL, fake.url, "m"), _workload(), load, generator=generator) for load in loads
+        ]
+    waited = [any("waited in the client" in reason for reason in r.validity.reasons) for r in results]
+    assert waited == [True, False, False]
+    assert all("chunk_gap" not in result.metrics for result in results)
 
 
 def test_too_short(server: Server, generator: LoadGenerator) -> None:
