@@ -12,6 +12,7 @@ published traces a block has 512 tokens and the last of a prompt may be shorter.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import re
@@ -132,8 +133,14 @@ class Replay:
             "format": self.format,
             "speed": self.speed,
             "count": len(self.requests),
+            "digest": self._digest(),
         }
         return Arrivals("replay", parameters, tuple(request.offset for request in self.requests))
+
+    def _digest(self) -> str:
+        """Identify what is sent and when: files of one name need not be the same."""
+        rows = [(r.offset, r.input_tokens, r.output_tokens, r.blocks, r.block_tokens) for r in self.requests]
+        return hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:12]
 
 
 def read_replay(

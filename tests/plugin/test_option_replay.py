@@ -80,6 +80,7 @@ def test_sends_what_was_recorded(project: Project, engine: FakeEngine) -> None:
             "format": "llmbench",
             "speed": 1,
             "count": 4,
+            "digest": "ea4e55afe589",
         },
     }
     assert result["runs"][0]["window_s"] == pytest.approx(0.45, abs=0.1)

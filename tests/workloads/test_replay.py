@@ -85,7 +85,10 @@ def test_speed(speed: float) -> None:
     replay, plain = _parse(*MOONCAKE, speed=speed), _parse(*MOONCAKE)
     assert replay.requests[1].offset == round(3_053_000_000 / speed)
     assert replay.requests[1].input_tokens == plain.requests[1].input_tokens
-    assert replay.arrivals.parameters == {"file": "t.jsonl", "format": "mooncake", "speed": speed, "count": 2}
+    parameters = replay.arrivals.parameters
+    digest = parameters.pop("digest")
+    assert parameters == {"file": "t.jsonl", "format": "mooncake", "speed": speed, "count": 2}
+    assert (digest == plain.arrivals.parameters["digest"]) == (replay.requests == plain.requests)
 
 
 def test_limit() -> None:
