@@ -18,7 +18,7 @@ from pytest_llmbench.errors import MeasurementError
 from pytest_llmbench.metrics.run import measure_run
 from pytest_llmbench.metrics.validity import check_validity
 from pytest_llmbench.result import BenchResult
-from pytest_llmbench.runtimes.connect import server_http
+from pytest_llmbench.runtimes.connect import proxy_for, server_http
 from pytest_llmbench.workloads.prompts import make_prompts
 from pytest_llmbench.workloads.replay import Replay
 from pytest_llmbench.workloads.replay_prompts import make_replay_prompts, warmup_requests
@@ -196,6 +196,7 @@ class _Asking:
         )
         return LoadPlan(
             base_url=self.server.base_url,
+            proxy=proxy_for(self.server.base_url),
             headers=self.server.headers | self.dialect.headers(self.server.api_key),
             dialect=self.dialect.name,
             bodies=bodies,

@@ -18,6 +18,7 @@ from pytest_llmbench.client.dialects import DIALECTS
 from pytest_llmbench.client.parts import Packer, Spool
 from pytest_llmbench.client.plan import LoadOutcome, LoadPlan, Progress
 from pytest_llmbench.client.priority import own_core, real_time
+from pytest_llmbench.client.proxied import ProxiedConnection
 from pytest_llmbench.client.stamps import prime
 from pytest_llmbench.client.watch import ClockWatch, report_progress, watch_silence
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from pytest_llmbench.client.trace import RequestTrace
+    from pytest_llmbench.client.transport import Transport
 
 __all__ = ["run"]
 
@@ -96,10 +98,10 @@ class _Load:
     def __init__(self, plan: LoadPlan, spool: Spool) -> None:
         self._plan = plan
         self._dialect = DIALECTS[plan.dialect]
-        self._address = Address.resolve(plan.base_url)
+        self._address = None if plan.proxy else Address.resolve(plan.base_url)
         self._loop = hot_loop.running()
-        self._idle: list[Connection] = []
-        self.streams: list[Connection] = []
+        self._idle: list[Transport] = []
+        self.streams: list[Transport] = []
         self._responses: dict[int, Response] = {}
         self._packer = Packer(self._loop, spool)
         self._failed = 0
@@ -117,7 +119,7 @@ class _Load:
         streams = min(self._plan.concurrency or 1, after - first)
         await asyncio.gather(*(self._one_by_one(self._stream(), todo, deadline) for _ in range(streams)))
 
-    async def _one_by_one(self, stream: Connection, todo: Iterator[int], deadline: int | None) -> None:
+    async def _one_by_one(self, stream: Transport, todo: Iterator[int], deadline: int | None) -> None:
         previous = None
         for index in todo:
             if deadline is not None and time.time_ns() >= deadline:
@@ -147,15 +149,20 @@ class _Load:
             await self._send(stream, index, due)
             self._idle.append(stream)
 
-    def _stream(self) -> Connection:
+    def _stream(self) -> Transport:
         """Return a stream that idles, or a new one."""
-        if self._idle:
-            return self._idle.pop()
-        stream = Connection(self._loop, self._address, self._plan.headers, self._plan.timeouts)
-        self.streams.append(stream)
-        return stream
+        if not self._idle:
+            self._idle.append(self._new_stream())
+            self.streams.append(self._idle[-1])
+        return self._idle.pop()
 
-    async def _send(self, stream: Connection, index: int, scheduled: int | None) -> Response:
+    def _new_stream(self) -> Transport:
+        plan = self._plan
+        if self._address is None:
+            return ProxiedConnection(plan.base_url, plan.proxy or "", plan.headers, plan.timeouts)
+        return Connection(self._loop, self._address, plan.headers, plan.timeouts)
+
+    async def _send(self, stream: Transport, index: int, scheduled: int | None) -> Response:
         response = await stream.request(self._dialect.path, self._plan.bodies[index], scheduled)
         self._responses[index] = response
         self._packer.pack_soon(response.parts)

@@ -35,6 +35,7 @@ class LoadPlan:
 
     Attributes:
         base_url: of the server, without `/v1`.
+        proxy: to go through; then times are those of reading, not the kernel's.
         headers: sent with every request; may hold a key, so the repr leaves them out.
         dialect: name of the stream dialect.
         bodies: one JSON body a request; the first `warmup` of them are not measured.
@@ -52,6 +53,7 @@ class LoadPlan:
     warmup: int = 0
     arrivals: tuple[int, ...] | None = field(default=None, repr=False)
     duration: float | None = None
+    proxy: str | None = field(default=None, repr=False)
     headers: dict[str, str] = field(default_factory=dict, repr=False)
     timeouts: Timeouts = field(default_factory=Timeouts)
     keep_text: bool = False

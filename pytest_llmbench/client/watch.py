@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from pytest_llmbench.client.connection import Connection
     from pytest_llmbench.client.plan import Progress, Timeouts
+    from pytest_llmbench.client.transport import Transport
 
 __all__ = ["ClockWatch", "report_progress", "watch_silence"]
 
@@ -29,7 +29,7 @@ async def report_progress(progress: Callable[[], Progress], on_progress: Callabl
         await asyncio.sleep(_PROGRESS_SECONDS)
 
 
-async def watch_silence(streams: Sequence[Connection], timeouts: Timeouts) -> None:
+async def watch_silence(streams: Sequence[Transport], timeouts: Timeouts) -> None:
     """Give up on streams that have been silent for too long, until cancelled.
 
     One look at all of them ten times a second costs less than a timer for every chunk.

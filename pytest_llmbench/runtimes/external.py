@@ -10,7 +10,7 @@ from pytest_llmbench.backends import BACKENDS
 from pytest_llmbench.backends.detect import detect_engine
 from pytest_llmbench.backends.wire import served_models
 from pytest_llmbench.errors import ServerError, ServerStartError, UsageError, nearest
-from pytest_llmbench.runtimes.connect import http_client
+from pytest_llmbench.runtimes.connect import http_client, proxy_for
 from pytest_llmbench.runtimes.keys import resolve_api_key
 from pytest_llmbench.runtimes.server import Server
 
@@ -36,7 +36,9 @@ class ExternalServer:
         self.server = server
 
     def exited(self) -> str | None:
-        """Say that nothing listens at the address any more; None while something does."""
+        """Say that nothing listens at the address any more; None while something does, or a proxy knows."""
+        if proxy_for(self.server.base_url):
+            return None
         parts = urlsplit(self.server.base_url)
         port = parts.port or (443 if parts.scheme == "https" else 80)
         try:
