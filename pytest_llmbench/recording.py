@@ -175,4 +175,7 @@ def _validity(validity: Validity) -> ValidityRecord:
         uncertainty_p99_s=validity.uncertainty_p99,
         send_delay_p99_s=validity.send_delay_p99,
         client_cpu_share=validity.cpu_share,
+        clock_step_s=validity.clock_step,
+        client_real_time=validity.real_time,
+        client_cores=validity.cores,
     )

@@ -189,6 +189,11 @@ class ValidityRecord(_Record):
     uncertainty_p99_s: float
     send_delay_p99_s: float | None
     client_cpu_share: float
+    clock_step_s: float = 0.0
+    client_real_time: bool = False
+    """The load generator had priority over everything else that wanted a core."""
+    client_cores: tuple[int, ...] = ()
+    """Those it was pinned to; empty if it was not."""
 
 
 class MetricComparison(_Record):

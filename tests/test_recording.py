@@ -147,6 +147,7 @@ def test_validity(record: ResultRecord, result: BenchResult) -> None:
     assert (kept.valid, kept.reasons, kept.notes) == (evidence.valid, evidence.reasons, evidence.notes)
     assert kept.uncertainty_p99_s == evidence.uncertainty_p99 == pytest.approx(0.001)
     assert (kept.send_delay_p99_s, kept.client_cpu_share, kept.clock) == (0, 0.1, "kernel")
+    assert (kept.clock_step_s, kept.client_real_time, kept.client_cores) == (0, False, ())
 
 
 def test_secrets_stay_out(record: ResultRecord) -> None:

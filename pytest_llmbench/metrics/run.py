@@ -36,6 +36,7 @@ class Run:
         note: why that is not so; the window is then the whole run.
         values: metric → values, in the metric's unit; a scalar has one.
         clock_step: largest change (s) of the host's clock from one second to the next.
+        real_time, cores: how the load generator ran, as in `LoadOutcome`.
         unknown: percentiles (`itl.p99`) that these values do not tell, many as they are.
     """
 
@@ -45,6 +46,8 @@ class Run:
     values: Mapping[str, Sequence[float]]
     cpu_share: float
     clock_step: float = 0.0
+    real_time: bool = False
+    cores: tuple[int, ...] = ()
     unknown: frozenset[str] = frozenset()
     note: str = ""
 
@@ -107,6 +110,8 @@ def measure_run(
         dict(values),
         outcome.cpu_share,
         outcome.clock_step,
+        outcome.real_time,
+        outcome.cores,
         note=inside.note,
     )
 

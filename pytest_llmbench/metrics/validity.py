@@ -66,6 +66,8 @@ class Validity:
         dropped: metric (`itl`), or metric and percentile (`itl.p99`), that is not known well enough to be
             shown → why; `Run.without` leaves them out.
         clock_step: largest change of the host's clock against the monotonic one from one second to the next.
+        real_time: the load generator had priority over everything else that wanted a core, in every run.
+        cores: those it was pinned to; empty if it was not.
     """
 
     reasons: tuple[str, ...]
@@ -76,6 +78,8 @@ class Validity:
     send_delay_p99: float | None
     cpu_share: float
     clock_step: float = 0.0
+    real_time: bool = False
+    cores: tuple[int, ...] = ()
     dropped: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -110,6 +114,8 @@ def check_validity(
         send_delay_p99=percentile(delays, 99) if delays else None,
         cpu_share=max((run.cpu_share for run in runs), default=0.0),
         clock_step=max((run.clock_step for run in runs), default=0.0),
+        real_time=bool(runs) and all(run.real_time for run in runs),
+        cores=tuple(sorted({core for run in runs for core in run.cores})),
         dropped=gaps | rates,
     )
     return replace(

@@ -290,3 +290,12 @@ def test_cached_tokens_without_prompt_tokens() -> None:
     """A server that counts cached tokens only is no reason to fail."""
     trace = make_trace(chunks_at(5), prompt_tokens=None, cached_tokens=99)
     assert check_validity([make_run(trace)], asked_prompt_tokens=10).notes == ()
+
+
+def test_how_the_client_ran() -> None:
+    """Priority is told if every run had it, and all cores that were used."""
+    first = dataclasses.replace(make_run(GOOD), real_time=True, cores=(3,))
+    second = dataclasses.replace(make_run(GOOD), real_time=True, cores=(2,))
+    validity = check_validity([first, second], asked_prompt_tokens=None)
+    assert (validity.real_time, validity.cores) == (True, (2, 3))
+    assert not check_validity([first, make_run(GOOD)], asked_prompt_tokens=None).real_time
