@@ -49,7 +49,7 @@ def decode(
 def _decode_stream(response: Response, dialect: Dialect, trace: RequestTrace, *, keep_text: bool) -> None:
     texts: list[str] = []
     done, counted, error = False, 0, None
-    read, reply = dialect.read, ""
+    read, reply, chunks = dialect.read, "", trace.chunks
     for event in events(response.parts):
         try:
             delta = read(event)
@@ -58,15 +58,20 @@ def _decode_stream(response: Response, dialect: Dialect, trace: RequestTrace, *,
         except (ValueError, AttributeError, TypeError, KeyError) as problem:
             error = Failure("protocol", f"not an event of {dialect.name}: {event.data[:80]!r} ({problem})")
             break
-        if delta.error is not None:
-            error = Failure("stream_error", delta.error[:_LONGEST_MESSAGE])
+        # Unpacked, and facts only where there are new ones: this runs for every chunk.
+        output, answer, text, finish, usage, problem_told, model, ended, _, timings = delta
+        if problem_told is not None:
+            error = Failure("stream_error", problem_told[:_LONGEST_MESSAGE])
             break
-        _take_facts(trace, delta, event.at)
-        if delta.output:
-            tokens, counted = _tokens_of_chunk(delta, counted)
-            trace.chunks.add(event.at, event.uncertainty, tokens, answer=delta.answer)
-            texts.append(delta.text)
-        done = done or delta.done
+        if model != trace.served_model or usage is not None or finish is not None or timings is not None:
+            _take_facts(trace, delta, event.at)
+        if output:
+            tokens = None
+            if usage is not None and usage.output is not None:
+                tokens, counted = usage.output - counted, usage.output
+            chunks.add(event.at, event.uncertainty, tokens, answer=answer)
+            texts.append(text)
+        done = done or ended
     trace.failure = error or trace.failure or _lack(response, trace, done=done)
     if keep_text or (trace.failure is None and trace.output_tokens is None):
         trace.text = "".join(texts)
@@ -79,13 +84,6 @@ def _news(delta: Delta, reply: str) -> Delta:
         raise ValueError(message)
     text = delta.text[len(reply) :]
     return delta._replace(text=text, output=text != "", answer=delta.answer and text != "")
-
-
-def _tokens_of_chunk(delta: Delta, counted: int) -> tuple[int | None, int]:
-    """Tokens of this chunk where usage comes with every chunk, and the running total."""
-    if delta.usage is None or delta.usage.output is None:
-        return None, counted
-    return delta.usage.output - counted, delta.usage.output
 
 
 def _take_facts(trace: RequestTrace, delta: Delta, at: int) -> None:
