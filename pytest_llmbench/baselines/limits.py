@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_llmbench.errors import UsageError, nearest
-from pytest_llmbench.metrics.registry import METRICS, metric
+from pytest_llmbench.metrics.registry import METRICS
+from pytest_llmbench.metrics.statements import read_statement
 
 if TYPE_CHECKING:
     from pytest_llmbench.metrics.registry import Metric
@@ -66,22 +67,10 @@ def parse_limits(text: str) -> tuple[Limit, ...]:
 
 
 def _parse(part: str, text: str) -> Limit:
-    where = f"limit {part!r}" if part == text else f"limit {part!r} in {text!r}"
-    name, colon, amount = (piece.strip() for piece in part.partition(":"))
-    if not name or not colon or not amount:
-        message = f"{where}: {_FORM}"
-        raise UsageError(message)
-    metric_name, _, stat = name.partition(".")
-    try:
-        limited = metric(metric_name)
-    except UsageError as error:
-        message = f"{where}: {error}"
-        raise UsageError(message) from None
-    problem = _stat_problem(limited, stat)
-    if problem:
-        message = f"{where}: {problem}"
-        raise UsageError(message)
-    return Limit(metric_name, stat or None, _allowed(amount, limited, where))
+    limited, stat, amount, where = read_statement(
+        part, text, kind="limit", sign=":", form=_FORM, problem=_stat_problem
+    )
+    return Limit(limited.name, stat, _allowed(amount, limited, where))
 
 
 def _stat_problem(limited: Metric, stat: str) -> str:

@@ -20,8 +20,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from pytest_llmbench.errors import UsageError, nearest
-from pytest_llmbench.metrics.registry import METRICS, metric
+from pytest_llmbench.metrics.registry import METRICS
 from pytest_llmbench.metrics.requests import chunk_tokens, request_values
+from pytest_llmbench.metrics.statements import read_statement
 from pytest_llmbench.metrics.steady import when_over
 from pytest_llmbench.metrics.summary import PERCENTILES, percentile, required_count
 
@@ -94,22 +95,10 @@ def parse_slos(text: str) -> tuple[Slo, ...]:
 
 
 def _parse(part: str, text: str) -> Slo:
-    where = f"SLO {part!r}" if part == text.strip() else f"SLO {part!r} in {text!r}"
-    name, equals, amount = (piece.strip() for piece in part.partition("="))
-    if not name or not equals or not amount:
-        message = f"{where}: {_FORM}"
-        raise UsageError(message)
-    metric_name, _, stat = name.partition(".")
-    try:
-        bounded = metric(metric_name)
-    except UsageError as error:
-        message = f"{where}: {error}"
-        raise UsageError(message) from None
-    problem = _problem(bounded, stat)
-    if problem:
-        message = f"{where}: {problem}"
-        raise UsageError(message)
-    return Slo(metric_name, stat or None, _bound(amount, bounded, where))
+    bounded, stat, amount, where = read_statement(
+        part, text, kind="SLO", sign="=", form=_FORM, problem=_problem
+    )
+    return Slo(bounded.name, stat, _bound(amount, bounded, where))
 
 
 def _problem(bounded: Metric, stat: str) -> str:
