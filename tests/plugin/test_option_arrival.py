@@ -21,7 +21,7 @@ def test_chooses_the_process(project: Project, kind: str) -> None:
     """The process is in the report and in the cell's name."""
     project.suite(OPEN)
     left = project(f"--bench-arrival={kind}")
-    assert left.code == 0, left.out
+    left.measured()
     assert left.result["load"]["arrivals"]["kind"] == kind
     assert left.result["load"]["id"].startswith(kind)
 

@@ -12,7 +12,7 @@ def test_makes_arrivals_gamma(project: Project) -> None:
     """Who says how bursty it is means gamma arrivals."""
     project.suite(OPEN)
     left = project("--bench-burstiness=0.5")
-    assert left.code == 0, left.out
+    left.measured()
     arrivals = left.result["load"]["arrivals"]
     assert (arrivals["kind"], left.result["load"]["id"]) == ("gamma", "gamma.b0.5.r0050")
 

@@ -20,7 +20,7 @@ def test_spreads_tests_over_rates(project: Project) -> None:
     """One open loop and one cell a rate, in the order given."""
     project.suite(SWEEP)
     left = project("--bench-rate=40,25.5")
-    assert left.code == 0, left.out
+    left.measured()
     assert [result["load"]["arrivals"]["rate"] for result in left.results] == [40, 25.5]
     assert {result["load"]["kind"] for result in left.results} == {"open"}
     assert [result["cell"].rpartition("/")[2] for result in left.results] == [

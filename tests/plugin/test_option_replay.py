@@ -53,7 +53,7 @@ def test_sends_what_was_recorded(project: Project, engine: FakeEngine) -> None:
     trace = write(project.root, TRACE)
     left = project(f"--bench-replay={trace}", "--bench-requests=99", "--bench-warmup=2")
     # This engine says that every prompt has 10 tokens, whatever it is.
-    assert left.code == 0, left.out
+    left.measured()
     asked = [
         (len(words), body["max_tokens"])
         for words, body in zip(prompts(engine, 0), engine.requests, strict=True)
@@ -96,7 +96,7 @@ def test_prompts_share_what_they_shared(project: Project, engine: FakeEngine) ->
     project.suite(SUITE)
     trace = write(project.root, MOONCAKE)
     left = project(f"--bench-replay={trace}", "--bench-requests=99", "--bench-warmup=1")
-    assert left.code == 0, left.out
+    left.measured()
     warm, one, two, three, four = prompts(engine, 0)
     assert [len(words) for words in (warm, one, two, three, four)] == [1030, 1030, 1100, 600, 600]
     assert one[:1024] == two[:1024]
@@ -138,7 +138,7 @@ def test_the_test_may_name_a_trace(project: Project, engine: FakeEngine) -> None
     (project.root / "traces").mkdir()
     write(project.root / "traces", TRACE, "own.jsonl")
     left = project("--plain", "-m", "bench", f"--bench-url=fake={engine.url}")
-    assert left.code == 0, left.out
+    left.measured()
     assert left.result["load"]["id"] == "replay.own"
     assert len(engine.requests) == 5, "four of them for the warm-up"
     other = write(project.root, TRACE, "other trace.jsonl")
