@@ -117,8 +117,8 @@ class Left:
     def measured(self) -> None:
         """Hold it to having measured all it selected, and to nothing being wrong but a busy machine.
 
-        For real servers, which are faster than a client that has to wait for a core, and for open loops: their
-        requests are due whether or not there is one.
+        For real servers, which are faster than a client that has to wait for a core, and for open loops,
+        whose requests are due whether or not there is one.
         """
         assert self.results, self.out
         assert self.unmeasured == []
