@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["json_text", "locked", "make_folder", "write_atomically"]
+    from pydantic import ValidationError
+
+__all__ = ["first_mistake", "json_text", "locked", "make_folder", "read_bytes", "write_atomically"]
 
 _POLL_SECONDS = 0.02
 
@@ -42,6 +44,22 @@ def make_folder(path: Path) -> Path:
         message = f"cannot create this folder: {error.strerror or error}"
         raise StorageError(message, file=path) from error
     return path
+
+
+def read_bytes(path: Path) -> bytes:
+    """Read a file as a whole; a `StorageError` names it."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        message = f"cannot read: {error.strerror or error}"
+        raise StorageError(message, file=path) from error
+
+
+def first_mistake(error: ValidationError) -> str:
+    """Say where in a document the first mistake is, and which: `session.id: Field required`."""
+    first = error.errors(include_url=False)[0]
+    place = ".".join(map(str, first["loc"]))
+    return f"{place}: {first['msg']}" if place else first["msg"]
 
 
 def write_atomically(path: Path, text: str) -> None:

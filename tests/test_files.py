@@ -11,9 +11,18 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from pytest_llmbench.errors import StorageError
-from pytest_llmbench.files import json_text, locked, make_folder, write_atomically
+from pytest_llmbench.files import (
+    first_mistake,
+    json_text,
+    locked,
+    make_folder,
+    read_bytes,
+    write_atomically,
+)
+from pytest_llmbench.records import GpuRecord
 
 
 def test_a_file_is_replaced_as_a_whole_and_nothing_is_left_beside_it(tmp_path: Path) -> None:
@@ -116,3 +125,22 @@ def _locked_by_another_user(path: Path) -> str:
     os.close(writer)
     with os.fdopen(reader) as stream:
         return stream.read()
+
+
+def test_read_bytes(tmp_path: Path) -> None:
+    """A file is read whole; one that cannot be is named, with the cause."""
+    (tmp_path / "a").write_bytes(b"\x00\n")
+    assert read_bytes(tmp_path / "a") == b"\x00\n"
+    with pytest.raises(StorageError) as caught:
+        read_bytes(tmp_path / "b")
+    assert str(caught.value) == f"{tmp_path / 'b'}: cannot read: No such file or directory"
+
+
+def test_first_mistake() -> None:
+    """The place comes before what is wrong, if it has one."""
+    with pytest.raises(ValidationError) as nested:
+        GpuRecord.model_validate_json('{"index": 0, "name": "x", "uuid": "y"}')
+    assert first_mistake(nested.value) == "memory_bytes: Field required"
+    with pytest.raises(ValidationError) as whole:
+        GpuRecord.model_validate_json("{")
+    assert first_mistake(whole.value).startswith("Invalid JSON")

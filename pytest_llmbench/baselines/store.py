@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pytest_llmbench.baselines.cells import SUFFIX, cell_of, file_name
 from pytest_llmbench.baselines.model import Baseline, CellDocument, entries_of
 from pytest_llmbench.errors import BaselineMissing, StorageError, UsageError, nearest
-from pytest_llmbench.files import json_text, locked, write_atomically
+from pytest_llmbench.files import first_mistake, json_text, locked, read_bytes, write_atomically
 from pytest_llmbench.records import EnvironmentRecord, ResultRecord  # noqa: TC001 - pydantic needs them
 
 if TYPE_CHECKING:
@@ -136,12 +136,9 @@ def load_report(path: Path) -> Baseline:
         )
         raise BaselineMissing(message)
     try:
-        report = _Report.model_validate_json(file.read_bytes())
-    except OSError as error:
-        message = f"cannot read: {error.strerror or error}"
-        raise StorageError(message, file=file) from error
+        report = _Report.model_validate_json(read_bytes(file))
     except ValidationError as error:
-        message = f"is not a report this version understands: {_first(error)}"
+        message = f"is not a report this version understands: {first_mistake(error)}"
         raise StorageError(message, file=file) from error
     entries = entries_of(report.results, report.session.started_at, report.environment)
     return Baseline(str(path), {cell: {report.session.id: entry} for cell, entry in entries.items()})
@@ -154,21 +151,12 @@ def _is_path(name: str) -> bool:
 def _read(path: Path, name: str) -> CellDocument:
     repair = f"restore it from version control, or delete it and run pytest -m bench --bench-save={name}"
     try:
-        document = CellDocument.model_validate_json(path.read_bytes())
-    except OSError as error:
-        message = f"cannot read: {error.strerror or error}"
-        raise StorageError(message, file=path) from error
+        document = CellDocument.model_validate_json(read_bytes(path))
     except ValidationError as error:
-        message = f"this baseline is damaged ({_first(error)}): {repair}"
+        message = f"this baseline is damaged ({first_mistake(error)}): {repair}"
         raise StorageError(message, file=path) from error
     # On a filesystem that ignores case, two cells can share a file; and people rename files.
     if document.cell != cell_of(path.name):
         message = f"this file is named for another cell than the one it holds, {document.cell!r}: {repair}"
         raise StorageError(message, file=path)
     return document
-
-
-def _first(error: ValidationError) -> str:
-    first = error.errors(include_url=False)[0]
-    place = ".".join(map(str, first["loc"]))
-    return f"{place}: {first['msg']}" if place else first["msg"]

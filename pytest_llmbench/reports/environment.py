@@ -28,7 +28,6 @@ PACKAGES = (
     "gguf",
     "httptools",
     "httpx",
-    "uvloop",
     "numpy",
     "pydantic",
     "nvidia-ml-py",

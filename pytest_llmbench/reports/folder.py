@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from pytest_llmbench.errors import StorageError
-from pytest_llmbench.files import make_folder, write_atomically
+from pytest_llmbench.files import first_mistake, make_folder, read_bytes, write_atomically
 from pytest_llmbench.reports.document import Document, to_json
 
 if TYPE_CHECKING:
@@ -82,14 +82,9 @@ def write_document(path: Path, document: Document) -> None:
 def read_document(path: Path) -> Document:
     """Read a `report.json`; a `StorageError` names the file and what is wrong with it."""
     try:
-        return Document.model_validate_json(path.read_bytes())
-    except OSError as error:
-        message = f"cannot read: {error.strerror or error}"
-        raise StorageError(message, file=path) from error
+        return Document.model_validate_json(read_bytes(path))
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = ".".join(map(str, first["loc"]))
-        message = f"is not a report this version understands: {place + ': ' if place else ''}{first['msg']}"
+        message = f"is not a report this version understands: {first_mistake(error)}"
         raise StorageError(message, file=path) from error
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import ValidationError
 
 from pytest_llmbench.errors import StorageError
-from pytest_llmbench.files import json_text, make_folder
+from pytest_llmbench.files import first_mistake, json_text, make_folder, read_bytes
 from pytest_llmbench.records import EnvironmentRecord, ResultRecord, SessionRecord, UnmeasuredRecord
 from pytest_llmbench.reports.document import SCHEMA_VERSION, Document, make_document
 
@@ -123,7 +123,7 @@ def assemble(path: Path) -> Document:
                     )
                     raise StorageError(message, file=path)
         except ValidationError as error:
-            message = f"line {number} is not a {kind} this version understands: {_first(error)}"
+            message = f"line {number} is not a {kind} this version understands: {first_mistake(error)}"
             raise StorageError(message, file=path) from error
     if session is None or environment is None:
         absent = "session" if session is None else "environment"
@@ -136,11 +136,7 @@ def assemble(path: Path) -> Document:
 
 def _events(path: Path) -> list[tuple[int, object, object]]:
     """Read (line number, kind, record) of every whole line."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        message = f"cannot read: {error.strerror or error}"
-        raise StorageError(message, file=path) from error
+    data = read_bytes(path)
     # What follows the last newline was never finished.
     lines = data.split(b"\n")[:-1]
     events: list[tuple[int, object, object]] = []
@@ -154,8 +150,3 @@ def _events(path: Path) -> list[tuple[int, object, object]]:
             message = f"line {number} is damaged; delete that line to read the others"
             raise StorageError(message, file=path) from error
     return events
-
-
-def _first(error: ValidationError) -> str:
-    first = error.errors(include_url=False)[0]
-    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
