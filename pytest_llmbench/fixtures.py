@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_llmbench.capacity import Capacity
+    from pytest_llmbench.measurements import Measurements
     from pytest_llmbench.result import BenchResult
     from pytest_llmbench.runtimes.server import Server
     from pytest_llmbench.session import Session
@@ -92,24 +93,24 @@ def bench(request: pytest.FixtureRequest, llm_server: Server) -> Bench:
 
     `result = bench("short", concurrency=8)`, then `result.ttft.p50`, in seconds.
     """
-    return _Bench(request.config.stash[SESSION], request.node, llm_server)
+    return _Bench(request.config.stash[SESSION].measurements, request.node, llm_server)
 
 
 class _Bench:
-    def __init__(self, session: Session, item: pytest.Item, server: Server) -> None:
-        self._session, self._item, self._server = session, item, server
+    def __init__(self, measurements: Measurements, item: pytest.Item, server: Server) -> None:
+        self._measurements, self._item, self._server = measurements, item, server
 
     def __call__(self, workload: Workload | str, **asked: Any) -> BenchResult:  # noqa: ANN401 - see `Bench`
         __tracebackhide__ = True
         with plainly():
-            return self._session.bench(self._item, self._server, workload, asked)
+            return self._measurements.bench(self._item, self._server, workload, asked)
 
     def replay(
         self, path: str | Path | None = None, *, speed: float | None = None, limit: int | None = None
     ) -> BenchResult:
         __tracebackhide__ = True
         with plainly():
-            return self._session.replay(self._item, self._server, path, speed=speed, limit=limit)
+            return self._measurements.replay(self._item, self._server, path, speed=speed, limit=limit)
 
     def search(
         self,
@@ -122,6 +123,6 @@ class _Bench:
     ) -> Capacity[int] | Capacity[float]:
         __tracebackhide__ = True
         with plainly():
-            return self._session.search(
+            return self._measurements.search(
                 self._item, self._server, workload, slo=slo, by=by, low=low, high=high
             )

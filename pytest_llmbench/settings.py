@@ -1,4 +1,4 @@
-"""Every option once, and the one resolver that says which value holds and where it came from.
+"""The one resolver of options: which value holds, and where it came from.
 
 Highest first: marker argument, command line, environment (`LLMBENCH_REQUESTS`), ini (`bench_requests`),
 `options:` of a configuration file, default.
@@ -9,158 +9,19 @@ from __future__ import annotations
 import math
 import os
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from pytest_llmbench.errors import UsageError, nearest
+from pytest_llmbench.options import OPTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import pytest
 
-__all__ = ["OPTIONS", "Option", "Settings", "add_options"]
+    from pytest_llmbench.options import Option
 
-Kind = Literal["flag", "text", "list", "int", "ints", "number", "numbers"]
-
-
-@dataclass(frozen=True, slots=True)
-class Option:
-    """One option: `--bench-<name>`, `LLMBENCH_<NAME>`, `bench_<name>` in ini files, `<name>:` in YAML.
-
-    A `list` may be given more than once, and with commas if `commas` allows; `least` bounds numbers.
-    """
-
-    name: str
-    kind: Kind
-    help: str
-    metavar: str = ""
-    default: Any = None
-    least: int = 1
-    commas: bool = False
-    choices: tuple[str, ...] = ()
-    const: str | None = None
-
-    @property
-    def flag(self) -> str:
-        """As on the command line."""
-        return f"--bench-{self.name}"
-
-    @property
-    def environment(self) -> str:
-        """Name of the environment variable."""
-        return f"LLMBENCH_{self.name.upper().replace('-', '_')}"
-
-    @property
-    def ini(self) -> str:
-        """Name in an ini file, and of the attribute on `config.option`."""
-        return f"bench_{self.name.replace('-', '_')}"
-
-
-OPTIONS = (
-    # What to run
-    Option(
-        "config",
-        "list",
-        "configuration file; repeatable, overrides config/models.yaml and config/workloads.yaml",
-        "PATH",
-    ),
-    Option("show-config", "flag", "print every deployment's values and where each came from, and exit"),
-    Option(
-        "model",
-        "list",
-        "run these models of the configuration, or a GGUF path or hub id (repo:QUANT)",
-        "NAME",
-        commas=True,
-    ),
-    Option("backend", "list", "run these backends", "NAME", commas=True),
-    Option(
-        "arg",
-        "list",
-        "set an engine argument; repeatable: --bench-arg llama.ctx-size=4096",
-        "[BACKEND.]NAME=VALUE",
-    ),
-    Option("env", "list", "set an environment variable of the engine; repeatable", "NAME=VALUE"),
-    Option(
-        "url",
-        "list",
-        "measure a server that already runs, instead of the configured deployments; repeatable",
-        "[NAME=]URL",
-    ),
-    Option(
-        "served-model",
-        "text",
-        "model name to ask a --bench-url server for (default: the one it serves)",
-        "NAME",
-    ),
-    Option("api-key-env", "text", "environment variable that holds the key of --bench-url servers", "NAME"),
-    # What to ask
-    Option("workload", "list", "run these workloads of the configuration", "NAME", commas=True),
-    Option("input-tokens", "int", "exact prompt length, instead of the workload's", "N"),
-    Option("output-tokens", "int", "tokens to generate, instead of the workload's", "N"),
-    Option(
-        "concurrency",
-        "ints",
-        "parallel streams, for tests that take `concurrency`: --bench-concurrency=1,8,64",
-        "N,N,...",
-    ),
-    Option(
-        "rate",
-        "numbers",
-        "requests/s of an open loop, for tests that take `rate`: --bench-rate=1,2,4",
-        "R,R,...",
-        least=0,
-    ),
-    Option(
-        "arrival",
-        "text",
-        "how the requests of an open loop come: poisson, constant or gamma (default: poisson)",
-        "NAME",
-        choices=("poisson", "constant", "gamma"),
-    ),
-    Option(
-        "burstiness", "number", "shape of gamma arrivals: 1 is poisson, less comes in bursts", "K", least=0
-    ),
-    Option("replay", "text", "send what a file recorded, when it recorded it, for `bench.replay`", "PATH"),
-    Option("replay-speed", "number", "replay so many times as fast (default: 1)", "K", least=0),
-    Option("duration", "number", "send requests for so long, instead of so many", "SECONDS", least=0),
-    Option("requests", "int", "measured requests a run (default: the test's)", "N"),
-    Option("warmup", "int", "requests before the measured ones (default: one a stream)", "N", least=0),
-    Option("runs", "int", "measure everything so often on the same server", "N", default=1),
-    Option("replicates", "int", "start every server afresh so often", "N", default=1),
-    Option("timeout", "number", "longest a request may take", "SECONDS", default=300.0),
-    Option("first-timeout", "number", "longest a server may take to begin its answer", "SECONDS", least=0),
-    Option("gap-timeout", "number", "longest a stream may be silent", "SECONDS", least=0),
-    Option("start-timeout", "number", "longest a server may take to start", "SECONDS", default=1800.0),
-    Option(
-        "slo",
-        "list",
-        "service levels, for goodput and for bench.search: ttft.p99=500ms,itl.p95=50ms (repeatable)",
-        "METRIC.STAT=BOUND",
-        commas=True,
-    ),
-    # What to keep
-    Option("label", "list", "note to store with the results; repeatable", "KEY=VALUE"),
-    Option("json", "text", "write the JSON report here as well", "PATH"),
-    Option("results", "text", "folder for reports and baselines", "DIR", default="results"),
-    # What to compare
-    Option("save", "text", "add the results to this baseline", "NAME"),
-    Option(
-        "compare",
-        "text",
-        "fail tests that are slower than this baseline or report.json (default: the only one, or main)",
-        "NAME|PATH",
-        const="",
-    ),
-    Option(
-        "compare-fail",
-        "list",
-        "what fails, and from which change on: ttft.p50:10%%,throughput_output:5%% (repeatable)",
-        "METRIC.STAT:PERCENT",
-        commas=True,
-    ),
-    Option("allow-mismatch", "flag", "compare even if the baseline was measured on other hardware"),
-)
+__all__ = ["Settings", "add_options"]
 
 _BY_NAME = {option.name: option for option in OPTIONS}
 _ASKS = re.compile(r"\b(bench|eval)\b")

@@ -27,8 +27,11 @@ _LAYERS = (
     {"runtimes", "evals", "reports", "result"},
     {"capacity", "recording", "judging", "measuring", "calibration"},
     # From here on they know pytest.
-    {"settings", "hookspecs"},
+    {"options", "hookspecs"},
+    {"settings"},
     {"collection", "progress", "load_settings", "planning"},
+    {"servers"},
+    {"measurements"},
     {"session"},
     {"outcomes"},
     {"fixtures", "reporting", "distribution", "commands"},
@@ -37,16 +40,18 @@ _LAYERS = (
 )
 """Parts of the package; each may import what stands above it here, and itself."""
 _LEVEL = {part: level for level, parts in enumerate(_LAYERS) for part in parts}
-_KNOWS_PYTEST = _LEVEL["settings"]
+_KNOWS_PYTEST = _LEVEL["options"]
 
 _TESTED_ELSEWHERE = {
     # Every integration test goes through these.
     "activation": "plugin",
     "fixtures": "plugin",
     "hookspecs": "plugin",
+    "measurements": "plugin",
     "outcomes": "plugin",
     "planning": "plugin",
     "plugin": "plugin",
+    "servers": "plugin",
     "session": "plugin",
     # Worth something only with xdist's workers.
     "distribution": "plugin/test_distribution.py",

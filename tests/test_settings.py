@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from pytest_llmbench.errors import UsageError
-from pytest_llmbench.settings import OPTIONS, Settings
+from pytest_llmbench.options import OPTIONS
+from pytest_llmbench.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
