@@ -8,13 +8,13 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from pytest_llmbench.errors import Unavailable, UsageError
+from pytest_llmbench.models.shards import shard_stem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
 __all__ = ["choose_gguf", "hub_path"]
 
-_SHARD = re.compile(r"-(\d{5})-of-(\d{5})\.gguf$", re.IGNORECASE)
 _QUANT = re.compile(
     r"(?<![a-z0-9])((?:i?q\d\w*)|bf16|f16|f32|mxfp4\w*|nvfp4\w*|tq\d_\d)(?![a-z0-9])", re.IGNORECASE
 )
@@ -54,7 +54,7 @@ def choose_gguf(names: Iterable[str], repo: str, quant: str | None) -> Sequence[
     for name in sorted(names):
         base = PurePosixPath(name).name.lower()
         if base.endswith(".gguf") and not base.startswith("mmproj"):
-            models.setdefault(_SHARD.sub("", name), []).append(name)
+            models.setdefault(shard_stem(name), []).append(name)
     found = {
         stem: files for stem, files in models.items() if quant is None or quant.lower() in files[0].lower()
     }
@@ -74,7 +74,7 @@ def choose_gguf(names: Iterable[str], repo: str, quant: str | None) -> Sequence[
 
 
 def _quant_of(name: str) -> str:
-    stem = _SHARD.sub("", PurePosixPath(name).name.lower()).removesuffix(".gguf")
+    stem = shard_stem(PurePosixPath(name).name.lower()).removesuffix(".gguf")
     found = _QUANT.findall(stem)
     return found[-1] if found else stem
 
