@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from pytest_llmbench.runtimes.gpus import GpuInfo
     from pytest_llmbench.runtimes.server import Server
     from pytest_llmbench.spec.deployment import Deployment
 
@@ -24,13 +25,16 @@ class StartContext:
 
     `log_path` is where the server's output goes. `on_progress` receives short texts for the person
     who waits. `stall_timeout` (s) is how long a start may make no progress, `total_timeout` (s) how
-    long it may take in all.
+    long it may take in all. `gpus` are leased to this server, and it may use no others; `cores` are those
+    it is to run on, none for any.
     """
 
     log_path: Path
     on_progress: Callable[[str], None] = lambda _text: None
     stall_timeout: float = 120.0
     total_timeout: float = 1800.0
+    gpus: tuple[GpuInfo, ...] = ()
+    cores: tuple[int, ...] = ()
 
 
 class RunningServer(Protocol):
