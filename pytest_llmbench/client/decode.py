@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from pytest_llmbench.client.dialects.documents import error_message
 from pytest_llmbench.client.sse import events
 from pytest_llmbench.client.trace import Failure, RequestTrace
@@ -48,7 +50,7 @@ def decode(
 
 def _decode_stream(response: Response, dialect: Dialect, trace: RequestTrace, *, keep_text: bool) -> None:
     texts: list[str] = []
-    done, counted, error = False, 0, None
+    done, counted, error, model = False, 0, None, None
     read, reply, chunks = dialect.read, "", trace.chunks
     for event in events(response.parts):
         try:
@@ -58,20 +60,21 @@ def _decode_stream(response: Response, dialect: Dialect, trace: RequestTrace, *,
         except (ValueError, AttributeError, TypeError, KeyError) as problem:
             error = Failure("protocol", f"not an event of {dialect.name}: {event.data[:80]!r} ({problem})")
             break
-        # Unpacked, and facts only where there are new ones: this runs for every chunk.
-        output, answer, text, finish, usage, problem_told, model, ended, _, timings = delta
-        if problem_told is not None:
-            error = Failure("stream_error", problem_told[:_LONGEST_MESSAGE])
+        if delta.error is not None:
+            error = Failure("stream_error", delta.error[:_LONGEST_MESSAGE])
             break
-        if model != trace.served_model or usage is not None or finish is not None or timings is not None:
+        # This runs for every chunk: facts only where there may be new ones.
+        usage = delta.usage
+        if usage is not None or delta.finish is not None or delta.timings is not None or delta.model != model:
+            model = delta.model
             _take_facts(trace, delta, event.at)
-        if output:
+        if delta.output:
             tokens = None
             if usage is not None and usage.output is not None:
                 tokens, counted = usage.output - counted, usage.output
-            chunks.add(event.at, event.uncertainty, tokens, answer=answer)
-            texts.append(text)
-        done = done or ended
+            chunks.add(event.at, event.uncertainty, tokens, answer=delta.answer)
+            texts.append(delta.text)
+        done = done or delta.done
     trace.failure = error or trace.failure or _lack(response, trace, done=done)
     if keep_text or (trace.failure is None and trace.output_tokens is None):
         trace.text = "".join(texts)
@@ -83,7 +86,7 @@ def _news(delta: Delta, reply: str) -> Delta:
         message = "it does not begin with what came before"
         raise ValueError(message)
     text = delta.text[len(reply) :]
-    return delta._replace(text=text, output=text != "", answer=delta.answer and text != "")
+    return replace(delta, text=text, output=text != "", answer=delta.answer and text != "")
 
 
 def _take_facts(trace: RequestTrace, delta: Delta, at: int) -> None:
@@ -95,7 +98,7 @@ def _take_facts(trace: RequestTrace, delta: Delta, at: int) -> None:
     if delta.finish is not None:
         trace.finish_reason, trace.finished = delta.finish, at
     if delta.timings is not None:
-        trace.server_prefill, trace.server_decode = delta.timings
+        trace.server_prefill, trace.server_decode = delta.timings.prefill, delta.timings.decode
 
 
 def _take_usage(trace: RequestTrace, usage: Usage) -> None:

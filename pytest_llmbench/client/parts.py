@@ -14,6 +14,8 @@ from collections import deque
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
+from msgspec import Struct
+
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Iterable, Iterator
@@ -24,7 +26,7 @@ _IN_MEMORY = 64 * 1024 * 1024
 """Bytes that are kept in memory before a file is made: 200,000 chunks or so, and most runs have fewer."""
 
 
-class Part(NamedTuple):
+class Part(Struct, frozen=True, gc=False):
     """Body bytes of one read.
 
     `at` is the read's stamp (ns), `since` the last moment before it when the socket was known to be empty:
@@ -52,7 +54,7 @@ class Parts:
         self._ends = array("q")
         self._packed: _Kept | None = None
         for part in parts:
-            self.add(*part)
+            self.add(part.at, part.since, part.data, part.last)
 
     def add(self, at: int, since: int, data: bytes, last: bool) -> None:  # noqa: FBT001 - a million of these
         """Append a part."""

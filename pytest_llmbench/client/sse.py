@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -14,7 +16,7 @@ __all__ = ["Event", "events"]
 _LF = 10
 
 
-class Event(NamedTuple):
+class Event(Struct, frozen=True, gc=False):
     """One event: its data, its name if it has one, and when its last byte arrived.
 
     `at` is in ns; `uncertainty` (ns) bounds how much earlier it may have been: 0 if the event's end is the

@@ -5,6 +5,8 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import replace
+
 from pytest_llmbench.client.dialects.base import Ask, Delta, Usage
 from pytest_llmbench.client.dialects.documents import count, error_message, load, merged, timings_of
 
@@ -74,12 +76,13 @@ class AnthropicMessages:
         if kind == "message_delta":
             finish = (document.get("delta") or {}).get("stop_reason")
             usage = _usage(document.get("usage"))
-            return Delta(finish=_FINISH.get(finish or "", finish), usage=usage, timings=timings_of(document))
+            timings = timings_of(document.get("timings"))
+            return Delta(finish=_FINISH.get(finish or "", finish), usage=usage, timings=timings)
         if kind == "message_start":
             message = document["message"]
             usage = _usage(message.get("usage"))
             # Of output it counts none yet, or one that is still to come.
-            return Delta(usage=usage and usage._replace(output=None), model=message.get("model"))
+            return Delta(usage=usage and replace(usage, output=None), model=message.get("model"))
         if kind == "error":
             return Delta(error=error_message(document))
         return Delta(done=kind == "message_stop")

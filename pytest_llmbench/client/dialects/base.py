@@ -6,7 +6,9 @@ One class a file behind `Dialect`; `pytest_llmbench.client.dialects.DIALECTS` na
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,7 +28,7 @@ class Ask:
     seed: int | None = None
 
 
-class Usage(NamedTuple):
+class Usage(Struct, frozen=True, gc=False):
     """Token counts as the server gave them, from the start of the reply; None where it did not."""
 
     prompt: int | None = None
@@ -35,15 +37,15 @@ class Usage(NamedTuple):
     reasoning: int | None = None
 
 
-class Timings(NamedTuple):
+class Timings(Struct, frozen=True, gc=False):
     """What the server itself says it spent on a request, in seconds."""
 
     prefill: float | None = None
     decode: float | None = None
 
 
-class Delta(NamedTuple):
-    """What one event says.
+class Delta(Struct, frozen=True, gc=False):
+    """What one event says. A million are made: a struct of msgspec's takes a third of a named tuple's time.
 
     Attributes:
         output: it carries generated output of any kind.

@@ -3,27 +3,38 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
-from pydantic_core import from_json
+from msgspec import convert
+from msgspec.json import Decoder
 
 from pytest_llmbench.client.dialects.base import Timings, Usage
 
-__all__ = ["count", "error_message", "load", "merged", "timings_of", "usage_of"]
+__all__ = ["count", "error_message", "load", "merged", "reader", "timings_of", "usage_of"]
+
+_T = TypeVar("_T")
 
 
-def load(data: bytes) -> dict[str, Any]:
-    """Parse a JSON document; whether it is an object shows when it is asked for its fields.
+def reader(shape: type[_T]) -> Callable[[bytes], _T]:
+    """Return what parses JSON documents of a shape, leaving out what the shape does not name.
 
-    A third of the time of the standard library's parser, which is asked only about what this one refuses
-    and JSON permits: halves of surrogate pairs.
+    It raises ValueError for what is no JSON or of another shape. The standard library's parser, which takes
+    five times as long, is asked only about what msgspec's refuses: halves of surrogate pairs, for one.
     """
-    try:
-        document: dict[str, Any] = from_json(data)
-    except ValueError:
-        document = json.loads(data)
-    return document
+    decode = Decoder(shape).decode
+
+    def read(data: bytes) -> _T:
+        try:
+            return decode(data)
+        except ValueError:
+            return convert(json.loads(data), shape)
+
+    return read
+
+
+load = reader(dict[str, Any])
+"""Parse a JSON object, whatever is in it."""
 
 
 def merged(body: dict[str, Any], extras: Mapping[str, object]) -> dict[str, Any]:
@@ -84,9 +95,8 @@ def usage_of(usage: Mapping[str, Any] | None, prompt: str, output: str) -> Usage
     )
 
 
-def timings_of(document: Mapping[str, Any]) -> Timings | None:
+def timings_of(timings: Mapping[str, Any] | None) -> Timings | None:
     """Read the `timings` that llama.cpp puts into the last event, whatever the API."""
-    timings = document.get("timings")
     if not timings:
         return None
     return Timings(_seconds(timings.get("prompt_ms")), _seconds(timings.get("predicted_ms")))

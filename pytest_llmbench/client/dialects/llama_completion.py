@@ -5,6 +5,8 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import replace
+
 from pytest_llmbench.client.dialects.base import Ask, Delta, Usage
 from pytest_llmbench.client.dialects.documents import count, error_message, load, merged, timings_of
 
@@ -61,10 +63,10 @@ class LlamaCompletion:
             answer=text != "",
             text=text,
             finish=_finish(document),
-            usage=usage._replace(cached=cached),
+            usage=replace(usage, cached=cached),
             model=document.get("model"),
             done=True,
-            timings=timings_of(document),
+            timings=timings_of(document.get("timings")),
         )
 
 

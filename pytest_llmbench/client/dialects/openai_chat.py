@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pytest_llmbench.client.dialects.base import Ask
+    from pytest_llmbench.client.dialects.openai_stream import Choice
 
 __all__ = ["OpenAIChat"]
 
@@ -25,8 +26,8 @@ class OpenAIChat(OpenAIStream):
         """Return the body for one user message."""
         return self._whole({"messages": [{"role": "user", "content": ask.prompt}]}, ask, model, extras)
 
-    def _output(self, choice: dict[str, Any]) -> tuple[str, bool]:
-        delta = choice.get("delta")
+    def _output(self, choice: Choice) -> tuple[str, bool]:
+        delta = choice.delta
         if not delta:
             return "", False
         answer = delta.get("content") or ""

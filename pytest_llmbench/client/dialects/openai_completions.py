@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pytest_llmbench.client.dialects.base import Ask
+    from pytest_llmbench.client.dialects.openai_stream import Choice
 
 __all__ = ["OpenAICompletions"]
 
@@ -25,6 +26,6 @@ class OpenAICompletions(OpenAIStream):
         """Return the body for one prompt."""
         return self._whole({"prompt": ask.prompt}, ask, model, extras)
 
-    def _output(self, choice: dict[str, Any]) -> tuple[str, bool]:
-        text = "" + (choice.get("text") or "")
+    def _output(self, choice: Choice) -> tuple[str, bool]:
+        text = choice.text or ""
         return text, text != ""

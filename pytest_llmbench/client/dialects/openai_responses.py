@@ -95,5 +95,5 @@ def _end(document: dict[str, Any]) -> Delta:
         usage=usage_of(response.get("usage"), "input", "output"),
         model=response.get("model"),
         done=True,
-        timings=timings_of(document),
+        timings=timings_of(document.get("timings")),
     )

@@ -3,17 +3,59 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+from msgspec import Meta, Struct
 
 from pytest_llmbench.client.dialects.base import Ask, Delta, Usage
-from pytest_llmbench.client.dialects.documents import count, error_message, load, merged, timings_of, usage_of
+from pytest_llmbench.client.dialects.documents import (
+    error_message,
+    load,
+    merged,
+    reader,
+    timings_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pytest_llmbench.client.sse import Event
 
-__all__ = ["OpenAIStream"]
+__all__ = ["Choice", "OpenAIStream"]
+
+
+class Choice(Struct, gc=False):
+    """As much of a choice as is read: a chat's has a `delta`, a completion's a `text`."""
+
+    delta: dict[str, Any] | None = None
+    text: str | None = None
+    finish_reason: str | None = None
+
+
+_Count = Annotated[int, Meta(ge=0)]
+
+
+class _Details(Struct, gc=False):
+    cached_tokens: _Count | None = None
+    reasoning_tokens: _Count | None = None
+
+
+class _Usage(Struct, gc=False):
+    prompt_tokens: _Count | None = None
+    completion_tokens: _Count | None = None
+    prompt_tokens_details: _Details | None = None
+    completion_tokens_details: _Details | None = None
+
+
+class _Document(Struct, gc=False):
+    choices: list[Choice] | None = None
+    usage: _Usage | None = None
+    model: str | None = None
+    timings: dict[str, Any] | None = None
+    error: Any = None
+
+
+_read = reader(_Document)
 
 
 class OpenAIStream(ABC):
@@ -30,35 +72,27 @@ class OpenAIStream(ABC):
             return Delta(done=True)
         if not data or data.isspace():
             return Delta()
-        document = load(data)
-        choices = document.get("choices")
-        if not choices or event.name == b"error" or document.get("error") is not None:
-            return self._without_choice(event, document)
-        choice = choices[0]
+        document = _read(data)
+        if not document.choices or event.name == b"error" or document.error is not None:
+            return _without_choice(event, document)
+        choice = document.choices[0]
         text, answer = self._output(choice)
         # Positional: a million of these are made.
         return Delta(
             text != "",
             answer,
             text,
-            choice.get("finish_reason") or None,
-            _usage(document.get("usage")),
+            choice.finish_reason or None,
+            _usage(document.usage),
             None,
-            document.get("model"),
+            document.model,
             False,  # noqa: FBT003
             False,  # noqa: FBT003
-            None if text else timings_of(document),
+            None if text else timings_of(document.timings),
         )
 
-    def _without_choice(self, event: Event, document: dict[str, Any]) -> Delta:
-        error = error_message(document, named=event.name == b"error")
-        if error is not None:
-            return Delta(error=error)
-        usage = _usage(document.get("usage"))
-        return Delta(usage=usage, model=document.get("model"), timings=timings_of(document))
-
     @abstractmethod
-    def _output(self, choice: dict[str, Any]) -> tuple[str, bool]:
+    def _output(self, choice: Choice) -> tuple[str, bool]:
         """Return the generated text of a choice, and whether some of it is answer."""
 
     @staticmethod
@@ -75,10 +109,20 @@ class OpenAIStream(ABC):
         return merged(body, extras)
 
 
-def _usage(usage: dict[str, Any] | None) -> Usage | None:
-    """Read `usage`, quickly where it comes with every chunk."""
-    if not usage:
+def _without_choice(event: Event, document: _Document) -> Delta:
+    error = error_message(load(event.data), named=event.name == b"error")
+    if error is not None:
+        return Delta(error=error)
+    return Delta(usage=_usage(document.usage), model=document.model, timings=timings_of(document.timings))
+
+
+def _usage(usage: _Usage | None) -> Usage | None:
+    if usage is None:
         return None
-    if not (usage.get("prompt_tokens_details") or usage.get("completion_tokens_details")):
-        return Usage(count(usage, "prompt_tokens"), count(usage, "completion_tokens"))
-    return usage_of(usage, "prompt", "completion")
+    cached, reasoning = usage.prompt_tokens_details, usage.completion_tokens_details
+    return Usage(
+        usage.prompt_tokens,
+        usage.completion_tokens,
+        cached.cached_tokens if cached else None,
+        reasoning.reasoning_tokens if reasoning else None,
+    )
