@@ -6,18 +6,21 @@ One module an engine behind `Backend`; `pytest_llmbench.backends.BACKENDS` names
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import httpx
 
-    from pytest_llmbench.runtimes.server import FactValue
-    from pytest_llmbench.spec.deployment import ArgValue, RuntimeName
+    from pytest_llmbench.runtimes.server import FactValue, Secret
+    from pytest_llmbench.spec.deployment import ArgValue, Deployment, RuntimeName
     from pytest_llmbench.spec.workload import Endpoint
 
-__all__ = ["Api", "Backend"]
+__all__ = ["Accelerator", "Api", "Backend", "Container", "Image", "Launch"]
+
+Accelerator = Literal["cpu", "cuda", "rocm"]
+"""What an image computes with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,59 @@ class Api:
     extras: Mapping[str, object] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Image:
+    """Where a container's image comes from.
+
+    Attributes:
+        reference: what is pulled, or what the image that is built is called.
+        dockerfile: folder below `docker/` to build it from; None to pull it.
+        build_args: arguments of its Dockerfile.
+    """
+
+    reference: str
+    dockerfile: str | None = None
+    build_args: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """What an engine's images agree on.
+
+    Attributes:
+        program: what its command line begins with inside the image.
+        caches: folders in which it keeps what it compiled, worth keeping from one start to the next.
+        shm_bytes: shared memory it needs; None for Docker's own 64 MiB.
+    """
+
+    program: tuple[str, ...]
+    caches: tuple[str, ...] = ()
+    shm_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """How a server is told to start, beyond its deployment.
+
+    Attributes:
+        program: what the command line begins with: a program and the words that make it serve.
+        model: path of the weights, as the server sees it: a GGUF file, or a folder.
+        served_name: the only name it is to answer to.
+        host: address to listen at.
+        port: port to listen at.
+        api_key: what requests must show; None for a server that asks for nothing.
+        gpus: how many it is given; it sees these only.
+    """
+
+    program: tuple[str, ...]
+    model: str
+    served_name: str
+    host: str
+    port: int
+    api_key: Secret | None = None
+    gpus: int = 0
+
+
 class Backend(Protocol):
     """An engine.
 
@@ -43,6 +99,10 @@ class Backend(Protocol):
         default_args: engine arguments below every other source.
         formats: weight formats it loads, best first: `gguf`, `safetensors`.
         metrics_path: where its Prometheus metrics are; None if it has none.
+        health_path: what answers with success once it serves.
+        program: what its command line begins with on a host where it is installed; empty if we cannot
+            start it.
+        container: what its images agree on; None if it has none.
     """
 
     name: str
@@ -50,6 +110,26 @@ class Backend(Protocol):
     default_args: Mapping[str, ArgValue]
     formats: tuple[str, ...]
     metrics_path: str | None
+    health_path: str
+    program: tuple[str, ...]
+    container: Container | None
+
+    def image(self, deployment: Deployment, accelerator: Accelerator) -> Image:
+        """Say which image a deployment's container is made from, by its image, version and image type.
+
+        Raises:
+            UsageError: it says none of them, or the engine has no such image.
+        """
+
+    def command(self, deployment: Deployment, launch: Launch) -> list[str]:
+        """Write the whole command line of a server, program first.
+
+        Raises:
+            UsageError: the arguments cannot be written for this engine.
+        """
+
+    def environment(self, deployment: Deployment, launch: Launch) -> dict[str, str]:
+        """Return the variables the engine needs, below those of the deployment."""
 
     def api(self, endpoint: Endpoint, facts: Mapping[str, FactValue]) -> Api:
         """Say how to speak to a server, which reported these facts, at a workload's endpoint.
@@ -79,3 +159,6 @@ class Backend(Protocol):
 
     def telling_lines(self, log: Sequence[str]) -> list[str]:
         """The lines of a failed start's log that tell the cause, at most eight, noise left out."""
+
+    def cause(self, log: Sequence[str]) -> str | None:
+        """Name the cause of a failed start in half a sentence, if its log tells a known one."""

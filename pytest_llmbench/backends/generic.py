@@ -5,7 +5,8 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from pytest_llmbench.backends.base import Api
+from pytest_llmbench.backends.base import Api, Image
+from pytest_llmbench.backends.causes import find_cause
 from pytest_llmbench.backends.log_lines import last_lines
 from pytest_llmbench.backends.wire import pick, served_models
 from pytest_llmbench.errors import UsageError
@@ -15,8 +16,9 @@ if TYPE_CHECKING:
 
     import httpx
 
+    from pytest_llmbench.backends.base import Accelerator, Container, Launch
     from pytest_llmbench.runtimes.server import FactValue
-    from pytest_llmbench.spec.deployment import ArgValue, RuntimeName
+    from pytest_llmbench.spec.deployment import ArgValue, Deployment, RuntimeName
     from pytest_llmbench.spec.workload import Endpoint
 
 __all__ = ["COUNTED", "EXACT", "GenericBackend"]
@@ -46,6 +48,9 @@ class GenericBackend:
         }
     )
     metrics_path: str | None = None
+    health_path: str = "/health"
+    program: tuple[str, ...] = ()
+    container: Container | None = None
 
     def api(self, endpoint: Endpoint, facts: Mapping[str, FactValue]) -> Api:  # noqa: ARG002
         """Look it up in `apis`."""
@@ -57,6 +62,22 @@ class GenericBackend:
 
     def check_args(self, args: Mapping[str, ArgValue]) -> None:
         """Accept everything: this engine's arguments differ between versions and are its own to judge."""
+
+    def image(self, deployment: Deployment, accelerator: Accelerator) -> Image:  # noqa: ARG002
+        """Take the image that the deployment names; there is no other."""
+        if deployment.image and deployment.image_type != "build":
+            return Image(deployment.image)
+        message = f"{deployment.id}: name an image; nothing is known of images of {self.name}"
+        raise UsageError(message)
+
+    def command(self, deployment: Deployment, launch: Launch) -> list[str]:  # noqa: ARG002
+        """Refuse: nothing is known of its command line."""
+        message = f"{deployment.id}: {self.name} can be measured where it runs, not started"
+        raise UsageError(message)
+
+    def environment(self, deployment: Deployment, launch: Launch) -> dict[str, str]:  # noqa: ARG002
+        """Return what keeps an engine from asking the network: its weights are there already."""
+        return {"HF_HUB_OFFLINE": "1", "DO_NOT_TRACK": "1"}
 
     def facts(self, http: httpx.Client) -> dict[str, FactValue]:
         """Return the context length where `/v1/models` gives one, as vLLM and SGLang do."""
@@ -70,3 +91,7 @@ class GenericBackend:
     def telling_lines(self, log: Sequence[str]) -> list[str]:
         """Return the last lines that are not noise."""
         return last_lines(log)
+
+    def cause(self, log: Sequence[str]) -> str | None:
+        """Look for what engines have in common."""
+        return find_cause(log)

@@ -24,6 +24,7 @@ class Llama(LlamaFamily):
 
     name = "llama"
     default_runtime: RuntimeName = "embedded"
+    images = "ghcr.io/ggml-org/llama.cpp"
     apis: Mapping[Endpoint, Api] = MappingProxyType(
         {
             **LlamaFamily.apis,
