@@ -14,7 +14,7 @@ from pytest_llmbench.client.dialects.base import Ask
 from pytest_llmbench.client.plan import LoadPlan, Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from pytest_llmbench.client.generator import LoadGenerator
 
@@ -35,19 +35,13 @@ def measure_level(
 ) -> LevelFigures:
     """Let each of `streams` ask `requests` / `streams` times, and compare with the truth.
 
-    A short request on each stream goes before, so that connections and the generator's process are not
-    counted. All other work of the client is: framing, decoding, and handing traces to this process.
+    Starting the generator's processes is not counted. All other work of the client is: connecting, a short
+    request on each stream, framing, decoding, and handing traces to this process.
     """
-    # Requests carry their index, by which the server's log is matched with the traces.
-    tokens = [_WARMUP_TOKENS] * streams + [behaviour.tokens] * requests
     with TruthServer(behaviour) as server:
-        plan = LoadPlan(
-            base_url=server.base_url,
-            dialect=_DIALECT,
-            bodies=tuple(_body(index, count) for index, count in enumerate(tokens)),
-            concurrency=streams,
-            warmup=streams,
-        )
+        generator.run(_plan(server, streams, [_WARMUP_TOKENS] * streams), on_progress)
+    with TruthServer(behaviour) as server:
+        plan = _plan(server, streams, [_WARMUP_TOKENS] * streams + [behaviour.tokens] * requests)
         before = tree_seconds(without={server.pid})
         outcome = generator.run(plan, on_progress)
         cpu_seconds = tree_seconds(without={server.pid}) - before
@@ -58,6 +52,18 @@ def measure_level(
         window=(outcome.ended - outcome.began) * 1e-9,
         cpu_seconds=cpu_seconds,
         behaviour=behaviour,
+    )
+
+
+def _plan(server: TruthServer, streams: int, tokens: Sequence[int]) -> LoadPlan:
+    """Ask for so many tokens in turn, a warm-up of one request a stream included."""
+    return LoadPlan(
+        base_url=server.base_url,
+        dialect=_DIALECT,
+        # Requests carry their index, by which the server's log is matched with the traces.
+        bodies=tuple(_body(index, count) for index, count in enumerate(tokens)),
+        concurrency=streams,
+        warmup=streams,
     )
 
 
