@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_llmbench.backends import BACKENDS
-from pytest_llmbench.errors import UsageError, nearest
+from pytest_llmbench.errors import StorageError, UsageError, nearest
 from pytest_llmbench.metrics.slo import parse_slos
 from pytest_llmbench.models.builtin import BUILTINS
+from pytest_llmbench.models.cached import cached_weights
+from pytest_llmbench.models.facts import read_facts
 from pytest_llmbench.spec.load import default_files, load_configuration
 from pytest_llmbench.spec.plan import Selection
 from pytest_llmbench.spec.resolve import resolve
@@ -19,12 +22,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pytest_llmbench.metrics.slo import Slo
+    from pytest_llmbench.models.facts import ModelFacts
     from pytest_llmbench.settings import Settings
     from pytest_llmbench.spec.deployment import Deployment
     from pytest_llmbench.spec.plan import Plan
     from pytest_llmbench.spec.workload import Workload
 
-__all__ = ["check_replay", "read_labels", "read_plan", "read_slos"]
+__all__ = ["check_replay", "known_facts", "read_labels", "read_plan", "read_slos"]
 
 
 def read_plan(settings: Settings, rootdir: Path) -> tuple[Plan, dict[str, Workload]]:
@@ -47,10 +51,24 @@ def read_plan(settings: Settings, rootdir: Path) -> tuple[Plan, dict[str, Worklo
         urls=settings.get("url") or (),
         served_model=settings.get("served-model"),
         api_key_env=settings.get("api-key-env"),
+        versions=settings.get("backend-version") or (),
+        profiles=settings.get("profile") or (),
+        tp=settings.get("tp") or (),
+        gpus=settings.get("gpus") or (),
     )
-    plan = resolve(configuration, selection, BACKENDS)
+    plan = resolve(configuration, selection, BACKENDS, known_facts)
     _check_names(plan.deployments, settings)
     return plan, dict(configuration.workloads)
+
+
+@cache
+def known_facts(source: str) -> ModelFacts | None:
+    """Return what weights say that are on this host; broken ones are told when they are used."""
+    weights = cached_weights(source)
+    try:
+        return read_facts(weights) if weights else None
+    except StorageError:
+        return None
 
 
 def _check_names(deployments: Sequence[Deployment], settings: Settings) -> None:

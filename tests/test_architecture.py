@@ -66,6 +66,7 @@ _TESTED_ELSEWHERE = {
     "runtimes.server": "runtimes/test_external.py",
     "spec.base": "spec/test_load.py",
     "spec.choices": "spec/test_resolve.py",
+    "spec.said": "spec/test_resolve.py",
 }
 """Modules, or folders of them, whose tests are in a file of another name, or in any of a folder."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 from pydantic import Field
@@ -28,6 +29,8 @@ class Deployment(Spec):
     backend: str
     runtime: RuntimeName
     version: str | None = None
+    names_version: bool = False
+    """The session holds another version of the same, so the id tells this one."""
     image: str | None = None
     image_type: ImageType | None = None
     profile: str | None = None
@@ -36,6 +39,14 @@ class Deployment(Spec):
     dp: int = Field(default=1, ge=1)
     ep: int = Field(default=1, ge=1)
     gpus: int = Field(default=0, ge=0)
+    gpu_name: str | None = None
+    """What their model's name contains: `H100`."""
+    gpu_ids: tuple[str, ...] = ()
+    """Exactly these, by index or UUID; empty for any."""
+    gpu_prefer: tuple[tuple[str, ...], ...] = ()
+    """Sets to take if they are free, best first."""
+    gpu_share: float | None = Field(default=None, gt=0, le=1)
+    """Part of each GPU's memory that this server uses; others may live beside it. None for all of it."""
     args: tuple[tuple[str, ArgValue], ...] = ()
     env: tuple[tuple[str, str], ...] = ()
     url: str | None = None
@@ -52,9 +63,11 @@ class Deployment(Spec):
         """The cell's part of a test id, from the configuration alone: `glm.vllm.tp02.gpux02`.
 
         Zero-padded, so that `-k tp01` cannot mean `tp16`; parallelism other than TP appears only where
-        it is used.
+        it is used, as does what is asked of GPUs beyond their number.
         """
         parts = [self.model, self.backend]
+        if self.names_version:
+            parts.append(_word(self.version or "any"))
         if self.profile:
             parts.append(self.profile)
         parts.append(f"tp{self.tp:02d}")
@@ -64,4 +77,15 @@ class Deployment(Spec):
             if size > 1
         ]
         parts.append(f"gpux{self.gpus:02d}")
+        if self.gpu_name:
+            parts.append(_word(self.gpu_name).lower())
+        if self.gpu_ids:
+            parts.append("id" + "-".join(_word(name.removeprefix("GPU-")[:8]) for name in self.gpu_ids))
+        if self.gpu_share:
+            parts.append(f"share{round(self.gpu_share * 100):02d}")
         return ".".join(parts)
+
+
+def _word(text: str) -> str:
+    """`text` with what cannot be in a test id replaced."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", text)

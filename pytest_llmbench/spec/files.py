@@ -1,7 +1,8 @@
 """The shape of configuration files, as frozen models.
 
     defaults: {backends: {<engine>: <settings>}}
-    models:   [{id, source, run, tp, pp, dp, ep, gpus, skip, backends: {<engine>: <settings>}}]
+    models:   [{id, source, run, profiles, tp, pp, dp, ep, gpus, skip, backends: {<engine>: <settings>}}]
+    rules:    [{when: {<what>: <value or list>}, reason}]
     workloads: {<id>: {prompts | prompt | in, out, endpoint, temperature, seed, description}}
     options:  {<name>: <value or list>}
 
@@ -21,11 +22,16 @@ from pytest_llmbench.spec.urls import server_url
 from pytest_llmbench.spec.workload import Endpoint
 
 __all__ = [
+    "AUTO",
+    "PLAIN",
     "BackendSettings",
     "ConfigFile",
     "Defaults",
     "GpuRequest",
     "ModelEntry",
+    "Profile",
+    "Rule",
+    "When",
     "WorkloadEntry",
 ]
 
@@ -58,11 +64,35 @@ def _id(value: str) -> str:
     return value
 
 
+def _listed(value: object) -> object:
+    return value if isinstance(value, (list, tuple)) else [value]
+
+
+def _degree(value: object) -> object:
+    if value == AUTO or (isinstance(value, int) and not isinstance(value, bool) and value >= 1):
+        return value
+    message = f"must be a whole number of at least 1, or {AUTO}"
+    raise ValueError(message)
+
+
+AUTO = "auto"
+"""As many as divide the model."""
+PLAIN = "plain"
+"""What `profiles` calls a deployment without one."""
 Size = Annotated[int, Field(ge=1, strict=True)]
 Text = Annotated[str, StringConstraints(min_length=1)]
 Id = Annotated[str, AfterValidator(_id)]
 Reason = Annotated[str, AfterValidator(_reason)]
 Variable = Annotated[str, AfterValidator(_variable)]
+Value = Annotated[ArgValue, BeforeValidator(_scalar)]
+# An axis: each of its values makes deployments of its own. One needs no brackets.
+Sizes = Annotated[tuple[Size, ...], Field(min_length=1), BeforeValidator(_listed)]
+Texts = Annotated[tuple[Text, ...], Field(min_length=1), BeforeValidator(_listed)]
+Degrees = Annotated[
+    tuple[Annotated[int | str, BeforeValidator(_degree)], ...],
+    Field(min_length=1),
+    BeforeValidator(_listed),
+]
 
 
 class _Shape(Spec):
@@ -72,9 +102,43 @@ class _Shape(Spec):
 
 
 class GpuRequest(_Shape):
-    """How many GPUs one server gets."""
+    """Which GPUs one server gets: so many, of a model, or just these.
 
-    count: int = Field(ge=0, strict=True)
+    `prefer` are sets to take if they are free, best first; `share` is the part of each GPU's memory that the
+    server uses, so that others can live beside it.
+    """
+
+    count: Annotated[int, Field(ge=0, strict=True)] | None = None
+    ids: Annotated[tuple[Text, ...], Field(min_length=1)] | None = None
+    name: Text | None = None
+    prefer: Annotated[tuple[tuple[Text, ...], ...], Field(min_length=1)] | None = None
+    share: Annotated[float, Field(gt=0, le=1)] | None = None
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Self:
+        if self.ids is None and self.count is None:
+            message = "needs 'count', or 'ids'"
+            raise ValueError(message)
+        if self.ids is not None and (self.name or self.prefer or self.count not in (None, len(self.ids))):
+            message = "'ids' says which GPUs and how many; leave out 'count', 'name' and 'prefer'"
+            raise ValueError(message)
+        for chosen in self.prefer or ():
+            if len(chosen) != self.count:
+                message = f"'prefer' has a set of {len(chosen)} GPUs, {self.count} are asked for"
+                raise ValueError(message)
+        return self
+
+    @property
+    def number(self) -> int:
+        """How many."""
+        return len(self.ids) if self.ids else self.count or 0
+
+
+class Profile(_Shape):
+    """A named variant: arguments and variables that win over those the settings around it have."""
+
+    args: dict[str, Annotated[ArgValue | None, BeforeValidator(_scalar)]] = Field(default_factory=dict)
+    env: dict[Variable, str | None] = Field(default_factory=dict)
 
 
 class BackendSettings(_Shape):
@@ -84,11 +148,12 @@ class BackendSettings(_Shape):
     """
 
     runtime: RuntimeName | None = None
-    version: Text | None = None
+    version: Texts | None = None
     image: Text | None = None
     image_type: ImageType | None = None
     args: dict[str, Annotated[ArgValue | None, BeforeValidator(_scalar)]] = Field(default_factory=dict)
     env: dict[Variable, str | None] = Field(default_factory=dict)
+    profiles: dict[Id, Profile] = Field(default_factory=dict)
     url: Annotated[str, AfterValidator(server_url)] | None = None
     served_model: Text | None = None
     api_key_env: Variable | None = None
@@ -102,18 +167,57 @@ class Defaults(_Shape):
 
 
 class ModelEntry(_Shape):
-    """One model and its servers: each of `tp` with each of `gpus`, on each backend of `run`."""
+    """One model and its servers: each of `tp`, `pp`, `dp` and `ep` with each of `gpus`, on each of `run`.
+
+    `profiles` are those to run, `plain` without any.
+    """
 
     id: Id
     source: Text | None = None
     run: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
-    tp: Annotated[tuple[Size, ...], Field(min_length=1)] | None = None
-    pp: Size | None = None
-    dp: Size | None = None
-    ep: Size | None = None
-    gpus: Annotated[tuple[GpuRequest, ...], Field(min_length=1)] | None = None
+    profiles: Texts | None = None
+    tp: Degrees | None = None
+    pp: Sizes | None = None
+    dp: Sizes | None = None
+    ep: Sizes | None = None
+    gpus: Annotated[tuple[GpuRequest, ...], Field(min_length=1), BeforeValidator(_listed)] | None = None
     skip: Reason | None = None
     backends: dict[str, BackendSettings] = Field(default_factory=dict)
+
+
+class When(_Shape):
+    """What a rule is about: all that is given must match. Texts may have `*` and `?`; of a list, one matches.
+
+    `gpu` is what the GPU's model contains; `args` and `env` are of the engine.
+    """
+
+    model: Texts | None = None
+    backend: Texts | None = None
+    version: Texts | None = None
+    runtime: Texts | None = None
+    profile: Texts | None = None
+    tp: Sizes | None = None
+    pp: Sizes | None = None
+    dp: Sizes | None = None
+    ep: Sizes | None = None
+    gpus: Annotated[tuple[int, ...], Field(min_length=1), BeforeValidator(_listed)] | None = None
+    gpu: Texts | None = None
+    args: dict[str, Value] = Field(default_factory=dict)
+    env: dict[Variable, str] = Field(default_factory=dict)
+
+
+class Rule(_Shape):
+    """A combination that is not to be run, and why."""
+
+    when: When
+    reason: Reason
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if not self.when.model_fields_set:
+            message = "'when' must say something: an empty one would forbid everything"
+            raise ValueError(message)
+        return self
 
 
 class WorkloadEntry(_Shape):
@@ -142,5 +246,6 @@ class ConfigFile(_Shape):
 
     defaults: Defaults = Defaults()
     models: tuple[ModelEntry, ...] = ()
+    rules: tuple[Rule, ...] = ()
     workloads: dict[Id, WorkloadEntry] = Field(default_factory=dict)
     options: dict[str, Any] = Field(default_factory=dict)

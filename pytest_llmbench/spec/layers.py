@@ -25,13 +25,14 @@ __all__ = [
     "built_in_layer",
     "effective",
     "env_layer",
+    "profile_layer",
     "settings_layer",
     "sourced",
 ]
 
 Layer = dict[str, Sourced]
 
-_STARTED = frozenset({"runtime", "skip", "args", "env"})
+_STARTED = frozenset({"runtime", "skip", "args", "env", "profiles"})
 APPLIES: Mapping[str, frozenset[str]] = {
     "embedded": _STARTED,
     "docker": _STARTED | {"version", "image", "image-type"},
@@ -56,9 +57,22 @@ def settings_layer(settings: BackendSettings | None, node: Node | None) -> Layer
         value = getattr(settings, key.replace("-", "_"))
         if key in ("args", "env"):
             layer |= {f"{key}.{name}": sourced(value[name], child.at(name)) for name in value}
-        else:
+        elif key != "profiles":
             layer[key] = sourced(value, child)
     return layer
+
+
+def profile_layer(settings: BackendSettings | None, node: Node | None, name: str) -> Layer:
+    """Flatten what a file's settings of one backend say in the profile `name`; nothing if they have none."""
+    profile = settings.profiles.get(name) if settings else None
+    place = node.at("profiles", name) if node else None
+    if profile is None or place is None:
+        return {}
+    return {
+        f"{section}.{key}": sourced(getattr(profile, section)[key], place.at(section, key))
+        for section in ("args", "env")
+        for key in getattr(profile, section)
+    }
 
 
 def built_in_layer(args: Mapping[str, ArgValue]) -> Layer:

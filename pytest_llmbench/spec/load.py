@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pydantic import ValidationError
 
 from pytest_llmbench.errors import ConfigError, UsageError, nearest
-from pytest_llmbench.spec.files import ConfigFile, Defaults, ModelEntry
+from pytest_llmbench.spec.files import ConfigFile, Defaults, ModelEntry, Rule
 from pytest_llmbench.spec.nodes import Node, key_path, merge
 from pytest_llmbench.spec.shape import shaped
 from pytest_llmbench.spec.workload import Workload
@@ -50,6 +50,7 @@ class Configuration:
 
     defaults: Defaults = field(default_factory=Defaults)
     models: Mapping[str, ModelEntry] = field(default_factory=dict)
+    rules: tuple[Rule, ...] = ()
     workloads: Mapping[str, Workload] = field(default_factory=dict)
     options: Mapping[str, Option] = field(default_factory=dict)
     nodes: Node = field(default_factory=lambda: Node({}, "", 1, 1))
@@ -113,6 +114,10 @@ def load_configuration(paths: Iterable[Path], environ: Mapping[str, str]) -> Con
             name: shaped(node, ModelEntry, model_key(name))
             for name, node in _section(merged, "models").items()
         },
+        rules=tuple(
+            shaped(node, Rule, key_path("rules", index))
+            for index, node in enumerate((merged.at("rules") or Node((), "", 1, 1)).items)
+        ),
         workloads={name: _workload(name, node) for name, node in _section(merged, "workloads").items()},
         options={
             name: Option(node.plain(), node.origin)

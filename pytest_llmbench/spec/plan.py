@@ -10,8 +10,19 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pytest_llmbench.spec.deployment import ArgValue, Deployment, RuntimeName
+    from pytest_llmbench.spec.files import Rule
 
-__all__ = ["BUILT_IN", "REDACTED", "Engine", "Plan", "Selection", "Sourced", "is_secret", "redacted_argument"]
+__all__ = [
+    "BUILT_IN",
+    "REDACTED",
+    "Dropped",
+    "Engine",
+    "Plan",
+    "Selection",
+    "Sourced",
+    "is_secret",
+    "redacted_argument",
+]
 
 BUILT_IN = "built in"
 REDACTED = "***"
@@ -25,13 +36,14 @@ _SECRET_WORDS = ("KEY", "TOKEN", "SECRET", "PASSWORD", "PASSWD", "CREDENTIAL")
 class Engine(Protocol):
     """What resolution needs to know about a backend.
 
-    `default_runtime` and `default_args` lie below every other source; `check_args` raises UsageError for
-    arguments that cannot be.
+    `default_runtime` and `default_args` lie below every other source; `formats` are those of weights that it
+    loads, none for any; `check_args` raises UsageError for arguments that cannot be.
     """
 
     name: str
     default_runtime: RuntimeName
     default_args: Mapping[str, ArgValue]
+    formats: tuple[str, ...]
 
     def check_args(self, args: Mapping[str, ArgValue]) -> None:
         """Reject engine arguments that cannot be."""
@@ -49,7 +61,8 @@ class Sourced(NamedTuple):
 class Selection:
     """What the command line says about deployments, as typed.
 
-    `args` are `[BACKEND.]NAME=VALUE`, `env` `NAME=VALUE`, `urls` `[NAME=]URL`.
+    `args` are `[BACKEND.]NAME=VALUE`, `env` `NAME=VALUE`, `urls` `[NAME=]URL`, `versions`
+    `[BACKEND=]VERSION`, `tp` numbers or `auto`, `gpus` `COUNT` or `COUNTxMODEL`.
     """
 
     models: tuple[str, ...] = ()
@@ -59,6 +72,18 @@ class Selection:
     urls: tuple[str, ...] = ()
     served_model: str | None = None
     api_key_env: str | None = None
+    versions: tuple[str, ...] = ()
+    profiles: tuple[str, ...] = ()
+    tp: tuple[str, ...] = ()
+    gpus: tuple[str, ...] = ()
+
+
+class Dropped(NamedTuple):
+    """A combination that is not run, why, and where that was said if it was said."""
+
+    deployment: Deployment
+    reason: str
+    origin: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +92,16 @@ class Plan:
 
     `origins` and `secrets` are by deployment id. Origins are by dotted key (`version`, `args.max-model-len`)
     in the order they are shown, one for every value that is set: `file:line`, an option, `built in`, or how
-    it follows from others. Secrets are the keys whose values must not be shown.
+    it follows from others. Secrets are the keys whose values must not be shown. `dropped` are the impossible
+    combinations, with origins and secrets of their own; `gpu_rules` (by deployment id) are the rules whose
+    GPUs the deployment must not get.
     """
 
     deployments: tuple[Deployment, ...] = ()
     origins: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     secrets: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    dropped: tuple[Dropped, ...] = ()
+    gpu_rules: Mapping[str, tuple[Rule, ...]] = field(default_factory=dict)
 
     def redacted(self, deployment: Deployment) -> Deployment:
         """`deployment` fit for reports: secret arguments and variables are `***`."""

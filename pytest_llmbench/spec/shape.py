@@ -77,6 +77,10 @@ def _core(annotation: Any) -> Any:  # noqa: ANN401 - annotations have no better 
 def _plain(node: Node, annotation: Any, key: str, problems: list[ConfigError]) -> object:  # noqa: ANN401
     """`node` as plain data for `annotation`; what does not fit is added to `problems`."""
     core = _core(annotation)
+    if typing.get_origin(core) is tuple and not isinstance(node.value, tuple):
+        # Where one value may stand for a list of one, its texts keep their spelling; elsewhere it is refused.
+        one = _core(typing.get_args(core)[0])
+        core = one if one is str or isinstance(node.value, dict) else core
     is_model = isinstance(core, type) and issubclass(core, BaseModel)
     if is_model or typing.get_origin(core) is dict:
         if not isinstance(node.value, dict) and node.value is not None:

@@ -137,9 +137,10 @@ class Left:
 
 
 class Project(Protocol):
-    """Runs pytest in a folder that has a suite and workloads of its own."""
+    """Runs pytest in a folder that has a suite and workloads of its own; `url` is the fake engine's."""
 
     root: Path
+    url: str
 
     def __call__(self, *args: str, own_process: bool = False) -> Left:
         """Run `pytest -m bench`, against the fake engine unless the arguments choose something else.
@@ -193,6 +194,7 @@ def real_url(model_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
 class _Project:
     def __init__(self, pytester: pytest.Pytester, engine: FakeEngine) -> None:
         self.root, self._pytester, self._engine = pytester.path, pytester, engine
+        self.url = engine.url
         self.suite(SUITE)
         (self.root / "config").mkdir()
         (self.root / "config" / "workloads.yaml").write_text(textwrap.dedent(WORKLOADS), encoding="utf-8")

@@ -28,6 +28,7 @@ class FakeEngine:
     default_runtime: RuntimeName = "docker"
     default_args: Mapping[str, ArgValue] = field(default_factory=dict)
     known: tuple[str, ...] = ()
+    formats: tuple[str, ...] = ()
 
     def check_args(self, args: Mapping[str, ArgValue]) -> None:
         """Reject unknown arguments, and two that exclude each other."""

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from tests.spec.conftest import Load
 
 
+_DEGREE = "must be a whole number of at least 1, or auto"
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -24,7 +27,7 @@ if TYPE_CHECKING:
             "models:\n  - id: a\n  - id: b\n    bakends: {}\n",
             "a.yaml:4: models[1].bakends: unknown key; did you mean 'backends'?",
         ),
-        ("modles: []\n", "a.yaml:1: modles: unknown key; did you mean 'models'?"),
+        ("modles: []\n", "a.yaml:1: modles: unknown key; did you mean 'models' or 'rules'?"),
         (
             "defaults:\n  backends:\n    vllm: {image_type: build}\n",
             "a.yaml:3: defaults.backends.vllm.image_type: unknown key; did you mean 'image-type' or 'image'?",
@@ -33,18 +36,42 @@ if TYPE_CHECKING:
             "models: [{id: a, zzz: 1}]\n",
             (
                 "a.yaml:1: models[0].zzz: unknown key; "
-                "known: backends, dp, ep, gpus, id, pp, run, skip, source, tp"
+                "known: backends, dp, ep, gpus, id, pp, profiles, run, skip, source, tp"
             ),
         ),
         ("models: 3\n", "a.yaml:1: models: must be a list, not '3'"),
         ("- 1\n", "a.yaml:1: must be a mapping of keys to values"),
         ("models: [{source: x}]\n", "a.yaml:1: models[0].id: is missing"),
-        ("models: [{id: a, tp: 2}]\n", "a.yaml:1: models[0].tp: must be a list, not '2'"),
+        ("models: [{id: a, run: vllm}]\n", "a.yaml:1: models[0].run: must be a list, not 'vllm'"),
         ("models: [{id: a, tp: []}]\n", "a.yaml:1: models[0].tp: must not be an empty list"),
-        ("models: [{id: a, tp: [0]}]\n", "a.yaml:1: models[0].tp[0]: must be at least 1, not '0'"),
+        ("models: [{id: a, tp: [0]}]\n", f"a.yaml:1: models[0].tp[0]: {_DEGREE}"),
+        ("models: [{id: a, pp: [0]}]\n", "a.yaml:1: models[0].pp[0]: must be at least 1, not '0'"),
+        (
+            "models: [{id: a, gpus: [{count: 2, ids: [0]}]}]\n",
+            (
+                "a.yaml:1: models[0].gpus[0]: 'ids' says which GPUs and how many; "
+                "leave out 'count', 'name' and 'prefer'"
+            ),
+        ),
+        ("models: [{id: a, gpus: {name: H100}}]\n", "a.yaml:1: models[0].gpus: needs 'count', or 'ids'"),
+        (
+            "models: [{id: a, gpus: {count: 2, prefer: [[0]]}}]\n",
+            "a.yaml:1: models[0].gpus: 'prefer' has a set of 1 GPUs, 2 are asked for",
+        ),
+        (
+            "rules:\n  - {when: {tp: 1}, reason: no}\n",
+            (
+                'a.yaml:2: rules[0].reason: give the reason as a text: skip: "why"; '
+                "leave the key out to run the entry"
+            ),
+        ),
+        (
+            "rules:\n  - {when: {}, reason: because}\n",
+            "a.yaml:2: rules[0]: 'when' must say something: an empty one would forbid everything",
+        ),
         (
             "models: [{id: a, tp: [two]}]\n",
-            "a.yaml:1: models[0].tp[0]: must be a whole number, not 'two'",
+            f"a.yaml:1: models[0].tp[0]: {_DEGREE}",
         ),
         (
             "models:\n  - id: a\n    gpus:\n      - cuont: 2\n",
@@ -130,8 +157,7 @@ def test_all_mistakes_at_once(load: Load) -> None:
     with pytest.raises(ConfigError) as caught:
         load("models:\n- id: a\n  tp: [x]\n  ep: y\n")
     assert str(caught.value) == (
-        "a.yaml:3: models[0].tp[0]: must be a whole number, not 'x'\n"
-        "a.yaml:4: models[0].ep: must be a whole number, not 'y'"
+        f"a.yaml:3: models[0].tp[0]: {_DEGREE}\na.yaml:4: models[0].ep: must be a whole number, not 'y'"
     )
     assert (caught.value.file, caught.value.line, caught.value.key) == ("a.yaml", 3, "models[0].tp[0]")
 
@@ -139,15 +165,15 @@ def test_all_mistakes_at_once(load: Load) -> None:
 def test_values_from_the_environment_are_not_repeated(load: Load) -> None:
     """A wrong value that came from a variable may be a secret."""
     with pytest.raises(ConfigError) as caught:
-        load("models: [{id: a, tp: ['${PW}']}]", environ={"PW": "hunter2"})
-    assert str(caught.value) == "a.yaml:1: models[0].tp[0]: must be a whole number"
+        load("models: [{id: a, pp: ['${PW}']}]", environ={"PW": "hunter2"})
+    assert str(caught.value) == "a.yaml:1: models[0].pp[0]: must be a whole number"
 
 
 def test_texts_keep_their_spelling(load: Load) -> None:
     """A version or variable that looks like a number is the text that stands in the file."""
     configuration = load("defaults: {backends: {vllm: {version: 0.10, env: {A: 1.50, B: true, C: 0x10}}}}")
     settings = configuration.defaults.backends["vllm"]
-    assert settings.version == "0.10"
+    assert settings.version == ("0.10",)
     assert settings.env == {"A": "1.50", "B": "true", "C": "0x10"}
 
 
@@ -185,7 +211,7 @@ def test_later_files_override(load: Load) -> None:
     one = configuration.models["one"]
     assert (one.source, one.tp, one.skip) == ("x/one", (4,), None)
     assert one.backends["vllm"].args == {"c": 1, "d": 2}
-    assert configuration.defaults.backends["vllm"].version == "v2"
+    assert configuration.defaults.backends["vllm"].version == ("v2",)
     assert configuration.defaults.backends["vllm"].args == {"a": 1, "b": 2}
     assert configuration.options == {
         "requests": Option(16, "b.yaml:7"),

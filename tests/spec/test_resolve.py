@@ -343,8 +343,8 @@ def test_nothing_configured(make_plan: MakePlan) -> None:
             "a.yaml:4: models[m].backends.openai: 'url' is missing: an external server needs one",
         ),
         (
-            "models:\n  - id: m\n    source: o/m\n    tp: [4]\n    gpus: [{count: 8}, {count: 2}]\n",
-            "a.yaml:5: models[m].gpus[1]: tp 4 needs 4 GPUs, this asks for 2",
+            "models:\n  - id: m\n    source: o/m\n    tp: 4\n    gpus: {count: 2}\n",
+            "a.yaml:5: models[m].gpus: tp 4 needs 4 GPUs, this asks for 2",
         ),
         (
             "models:\n  - id: m\n    source: o/m\n    tp: [2]\n    pp: 2\n    gpus: [{count: 2}]\n",

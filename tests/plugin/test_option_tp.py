@@ -1,0 +1,23 @@
+"""`--bench-tp`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.plugin.conftest import Project
+
+
+def test_degrees_of_a_running_server(project: Project, mode: list[str]) -> None:
+    """A server that runs already is taken at the word of the command line; its GPUs follow."""
+    left = project("--bench-tp=2,4", "--bench-url=fake=" + project.url, *mode)
+    assert left.code == 0, left.out
+    assert {(result["deployment"]["tp"], result["deployment"]["gpus"]) for result in left.results} == {
+        (2, 2),
+        (4, 4),
+    }
+
+
+def test_it_must_be_a_number(project: Project) -> None:
+    """Or `auto`."""
+    project("--bench-tp=two").usage_error("--bench-tp: expected whole numbers of at least 1, or auto")
