@@ -171,7 +171,7 @@ class Measurements:
                 replicate=place.replicate if place else 1,
                 slos=self._slos,
                 # A server that outlives the session would answer the next one from its prefix cache.
-                salt=self._id() if server.deployment.runtime == "external" else "",
+                salt=self._id() if server.outlives else "",
                 timeouts=self._timeouts(bench_marker(item)),
                 on_progress=lambda run, progress: self._progress.measuring(what, run, runs, progress),
             )

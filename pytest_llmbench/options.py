@@ -96,6 +96,21 @@ OPTIONS = (
     ),
     Option("env", "list", "set an environment variable of the engine; repeatable", "NAME=VALUE"),
     Option(
+        "image",
+        "list",
+        "image of containers, by tag or digest, instead of the engine's own for its version",
+        "[BACKEND=]IMAGE",
+    ),
+    Option(
+        "image-type",
+        "text",
+        "pull the engine's published image, or build one from docker/<backend>",
+        "prebuilt|build",
+        choices=("prebuilt", "build"),
+    ),
+    Option("rebuild", "flag", "pull or build images anew, even those that are here"),
+    Option("keep", "flag", "leave containers running, and use those that run already (llmbench stop)"),
+    Option(
         "url",
         "list",
         "measure a server that already runs, instead of the configured deployments; repeatable",

@@ -49,6 +49,8 @@ def read_plan(settings: Settings, rootdir: Path) -> tuple[Plan, dict[str, Worklo
         args=settings.get("arg") or (),
         env=settings.get("env") or (),
         urls=settings.get("url") or (),
+        images=settings.get("image") or (),
+        image_type=settings.get("image-type"),
         served_model=settings.get("served-model"),
         api_key_env=settings.get("api-key-env"),
         versions=settings.get("backend-version") or (),
@@ -78,6 +80,9 @@ def _check_names(deployments: Sequence[Deployment], settings: Settings) -> None:
         if kind == "builtin" and name not in BUILTINS and not deployment.skip:
             message = f"{deployment.model}: no builtin model is named {name!r}: {nearest(name, BUILTINS)}"
             raise UsageError(message)
+    if settings.get("keep") and settings.get("replicates") > 1:
+        message = "--bench-keep: a replicate is a fresh start; leave out --bench-replicates"
+        raise UsageError(message)
     key = settings.get("api-key-env")
     if key is not None and not os.environ.get(key):
         message = f"--bench-api-key-env: environment variable {key} is not set, or is empty"

@@ -75,8 +75,11 @@ class Active:
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
         """Start each server once; `--collect-only` does not even look at the machine."""
-        probe = (lambda _place: None) if config.option.collectonly else self.session.unavailable
-        self.session.axis.sort(items, probe)
+        if config.option.collectonly:
+            self.session.axis.sort(items, lambda _place: None)
+            return
+        with usage_errors():
+            self.session.prepare(items)
 
     @pytest.hookimpl(wrapper=True, trylast=True)  # the innermost: others prepare what their teardown needs
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, None, None]:

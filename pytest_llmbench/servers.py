@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 from pytest_llmbench.files import locked
 from pytest_llmbench.runtimes import RUNTIMES
 from pytest_llmbench.runtimes.base import StartContext
+from pytest_llmbench.runtimes.keys import resolve_api_key, resolve_secrets
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from pytest_llmbench.progress import ProgressLine
     from pytest_llmbench.runtimes.base import RunningServer
@@ -28,15 +29,25 @@ class Servers:
     """Starts servers, knows which of them live, and ends them.
 
     One in each process that runs tests. `folder` is called before the first server starts and says where logs
-    go; `start_timeout` (s) is how long a start may take in all.
+    go; `start_timeout` (s) is how long a start may take in all; `keep` and `rebuild` are those of
+    `StartContext`.
     """
 
-    def __init__(self, folder: Callable[[], Path], progress: ProgressLine, start_timeout: float) -> None:
+    def __init__(
+        self,
+        folder: Callable[[], Path],
+        progress: ProgressLine,
+        start_timeout: float,
+        *,
+        keep: bool = False,
+        rebuild: bool = False,
+    ) -> None:
         self.folder = folder
         self.starts = 0
         """Since the last report; servers that somebody else started do not count."""
         self._progress = progress
         self._start_timeout = start_timeout
+        self._keep, self._rebuild = keep, rebuild
         self._live: dict[Deployment, RunningServer] = {}
         self._unavailable: dict[str, str | None] = {}
 
@@ -46,6 +57,17 @@ class Servers:
             reason = deployment.skip or RUNTIMES[deployment.runtime].unavailable(deployment)
             self._unavailable[deployment.id] = reason
         return self._unavailable[deployment.id]
+
+    def require(self, deployments: Iterable[Deployment]) -> None:
+        """Look for the secrets of deployments that can run here, before any of them is started.
+
+        Raises:
+            UsageError: one is not set.
+        """
+        for deployment in deployments:
+            if self.unavailable(deployment) is None:
+                resolve_api_key(deployment)
+                resolve_secrets(deployment)
 
     @contextlib.contextmanager
     def serving(self, deployment: Deployment, log_name: str) -> Iterator[Server]:
@@ -58,6 +80,9 @@ class Servers:
             log_path=self.folder() / f"{log_name}.log",
             on_progress=lambda text: self._progress.show(f"{deployment.id}: {text}"),
             total_timeout=self._start_timeout,
+            session=self.folder().parent.name,
+            keep=self._keep,
+            rebuild=self._rebuild,
         )
         with self.alone(f"to start {deployment.id}"):
             running = RUNTIMES[deployment.runtime].start(deployment, context)
@@ -66,8 +91,8 @@ class Servers:
         try:
             yield running.server
         finally:
-            del self._live[deployment]
             running.stop()
+            del self._live[deployment]
 
     def gone(self, server: Server) -> str | None:
         """Why a server ended by itself, in one line; None while it runs."""

@@ -62,7 +62,13 @@ class Session:
         self.judge = Judge(settings, rootdir / settings.get("results"))
         self.results: list[ResultRecord] = []
         """Of the test that is running."""
-        self.servers = Servers(servers_folder, progress, settings.get("start-timeout"))
+        self.servers = Servers(
+            servers_folder,
+            progress,
+            settings.get("start-timeout"),
+            keep=bool(settings.get("keep")),
+            rebuild=bool(settings.get("rebuild")),
+        )
         self.measurements = Measurements(
             settings,
             self.plan,
@@ -87,6 +93,16 @@ class Session:
     def unavailable(self, place: Place) -> str | None:
         """Why a test of this place cannot run here, None if it can."""
         return self.servers.unavailable(place.deployment)
+
+    def prepare(self, items: list[pytest.Item]) -> None:
+        """Order the tests that are to run, and look for what their servers will need.
+
+        Raises:
+            UsageError: a secret is not set.
+        """
+        self.axis.sort(items, self.unavailable)
+        places = [place for item in items if (place := place_of(item))]
+        self.servers.require({place.deployment: None for place in places})
 
     def check(self, item: pytest.Item) -> None:
         """Let a test go on only if its deployment can run here.

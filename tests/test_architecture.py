@@ -61,6 +61,8 @@ _TESTED_ELSEWHERE = {
     "client": "client",
     "commands": "test_cli.py",
     "reports.results_table": "reports/test_terminal.py",
+    # Worth something only with a daemon.
+    "runtimes.containers": "docker",
     # Runs in the server's process.
     "runtimes.embedded_child": "runtimes/test_embedded.py",
     "runtimes.server": "runtimes/test_external.py",

@@ -26,7 +26,9 @@ class StartContext:
     `log_path` is where the server's output goes. `on_progress` receives short texts for the person
     who waits. `stall_timeout` (s) is how long a start may make no progress, `total_timeout` (s) how
     long it may take in all. `gpus` are leased to this server, and it may use no others; `cores` are those
-    it is to run on, none for any.
+    it is to run on, none for any. `session` is written on what might be left behind; with `keep` a server
+    outlives us, and one that was kept is used; with `rebuild` images are pulled or built anew; `publish` is
+    an address and port of this host to listen at, for others to use.
     """
 
     log_path: Path
@@ -35,6 +37,10 @@ class StartContext:
     total_timeout: float = 1800.0
     gpus: tuple[GpuInfo, ...] = ()
     cores: tuple[int, ...] = ()
+    session: str = ""
+    keep: bool = False
+    rebuild: bool = False
+    publish: tuple[str, int] | None = None
 
 
 class RunningServer(Protocol):

@@ -1,63 +1,291 @@
-"""Containers. Only the question whether this machine could run one is answered yet."""
+"""Servers in containers of the local Docker daemon."""
 
 from __future__ import annotations
 
-import os
-import socket
-from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+import contextlib
+import hashlib
+import time
+import uuid
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, TypeVar
 
-from pytest_llmbench.errors import Unavailable
+from pytest_llmbench.backends import BACKENDS
+from pytest_llmbench.backends.base import Launch
+from pytest_llmbench.errors import ServerError, Unavailable, UsageError
+from pytest_llmbench.models import locate
+from pytest_llmbench.runtimes.activity import activity
+from pytest_llmbench.runtimes.connect import http_client
+from pytest_llmbench.runtimes.containers.daemon import (
+    connect,
+    containers_are_near,
+    daemon_shortage,
+    sdk,
+    telling,
+)
+from pytest_llmbench.runtimes.containers.found import find_servers, sweep
+from pytest_llmbench.runtimes.containers.images import ensure_image
+from pytest_llmbench.runtimes.containers.labels import Tag
+from pytest_llmbench.runtimes.containers.mounts import Mount, user_mount, weights_mounts
+from pytest_llmbench.runtimes.containers.server import (
+    ContainerServer,
+    LogCopy,
+    end,
+    end_at_exit,
+    ended,
+    leave_at_exit,
+)
+from pytest_llmbench.runtimes.containers.wiring import (
+    CONTAINER_PORT,
+    Wiring,
+    accelerator_of,
+    cache_volumes,
+    devices,
+    limits,
+)
 from pytest_llmbench.runtimes.gpus import gpu_shortage
+from pytest_llmbench.runtimes.keys import resolve_api_key, resolve_secrets
+from pytest_llmbench.runtimes.owner import this_process
+from pytest_llmbench.runtimes.readiness import answers_as, wait_until_ready
+from pytest_llmbench.runtimes.server import Secret, Server
 
 if TYPE_CHECKING:
-    from pytest_llmbench.runtimes.base import RunningServer, StartContext
+    from collections.abc import Callable
+
+    from pytest_llmbench.backends.base import Backend
+    from pytest_llmbench.runtimes.base import StartContext
+    from pytest_llmbench.runtimes.containers.daemon import Client, DockerContainer
+    from pytest_llmbench.runtimes.containers.images import FoundImage
     from pytest_llmbench.spec.deployment import Deployment
 
-__all__ = ["Docker", "daemon_answers", "daemon_url"]
+__all__ = ["Docker"]
 
-_DEFAULT_DAEMON = "unix:///var/run/docker.sock"
-_DOCKER_PORT = 2375
-_CONNECT_SECONDS = 1.0
+T = TypeVar("T")
+
+_HEALTH_SECONDS = 2.0
+_ANY_PORT = ("127.0.0.1", 0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """What one start needs, all of it found out before a container is made."""
+
+    deployment: Deployment
+    context: StartContext
+    backend: Backend
+    image: FoundImage
+    api_key: Secret | None
+    secrets: dict[str, Secret]
+    mounts: tuple[Mount, ...]
+    model: str
+
+    @property
+    def fingerprint(self) -> str:
+        """What two servers must have in common to be the same."""
+        gpus = ",".join(gpu.uuid for gpu in self.context.gpus)
+        secrets = "".join(f"{name}={value}" for name, value in sorted(self.secrets.items()))
+        parts = (
+            self.deployment.model_dump_json(),
+            self.image.id,
+            gpus,
+            self.api_key or "",
+            secrets,
+            self.mounts,
+        )
+        return hashlib.sha256(repr(tuple(map(str, parts))).encode()).hexdigest()[:32]
 
 
 class Docker:
-    """Says what is missing for a container: GPUs first, then the daemon, then this version's own limit."""
+    """Starts engines from their images. Reaches them by the container's own address where that can be."""
 
     name = "docker"
 
     def unavailable(self, deployment: Deployment) -> str | None:
-        """Return the first reason why the deployment cannot run here; there always is one."""
-        shortage = gpu_shortage(deployment.gpus)
-        if shortage:
-            return shortage
-        if not daemon_answers(daemon_url()):
-            return f"needs Docker: no daemon at {daemon_url()}"
-        return (
-            "starting containers is not part of this version; start the server yourself and use --bench-url"
+        """Return why this machine cannot run the deployment, or None: GPUs first, then the daemon."""
+        return gpu_shortage(deployment.gpus) or daemon_shortage()
+
+    def start(self, deployment: Deployment, context: StartContext) -> ContainerServer:
+        """Have image and weights here, start the container, and return when it answers under its own name.
+
+        Removes the containers of dead owners first. Pulling, building and fetching do not count as starting.
+
+        Raises:
+            Unavailable: a GPU or the daemon is missing.
+            UsageError: the model, an argument, a volume, or the variable of a secret does not exist.
+            ServerStartError: no image, or the server ended or made no progress before it was ready.
+            ServerError: the daemon is gone.
+        """
+        reason = self.unavailable(deployment)
+        if reason:
+            raise Unavailable(reason)
+        backend = BACKENDS[deployment.backend]
+        if backend.container is None:
+            message = (
+                f"{deployment.id}: {backend.name} can be measured where it runs, not started in a container"
+            )
+            raise UsageError(message)
+        api_key, secrets = resolve_api_key(deployment), resolve_secrets(deployment)
+        own_mounts = [user_mount(text) for text in deployment.volumes]
+        image = backend.image(deployment, accelerator_of(context))
+        image = replace(image, build_args={**image.build_args, **dict(deployment.build_args)})
+        client = connect()
+        for orphan in sweep(client):
+            context.on_progress(f"removed {orphan.name}, which a session that was killed left behind")
+        found = ensure_image(
+            client,
+            image,
+            context.on_progress,
+            rebuild=context.rebuild,
+            log=context.log_path.with_name(f"{context.log_path.stem}.build.log"),
+        )
+        mounts, model = weights_mounts(locate(deployment.source, context.on_progress))
+        order = _Order(deployment, context, backend, found, api_key, secrets, (*mounts, *own_mounts), model)
+        return (context.keep and self._adopt(client, order)) or self._create(client, order)
+
+    def _create(self, client: Client, order: _Order) -> ContainerServer:
+        context, deployment = order.context, order.deployment
+        near = context.publish is None and containers_are_near(client)
+        wiring, tag = _wiring(order, near=near)
+        context.on_progress(f"starting {order.image.reference}")
+        container = None
+        try:
+            with telling(f"{deployment.id} did not start"):
+                container = client.containers.create(**wiring.arguments())
+                end_at_exit(container)
+                container.start()
+            log = LogCopy(container, context.log_path, [*order.secrets.values(), order.api_key or Secret()])
+            server = _ready(order, container, tag, near=near, log=log)
+        except BaseException:  # Ctrl-C too
+            _discard(client, wiring.name, container)
+            raise
+        if context.keep:
+            leave_at_exit(container)
+        return ContainerServer(server, container, log, keep=context.keep)
+
+    def _adopt(self, client: Client, order: _Order) -> ContainerServer | None:
+        """Return a server that was kept and is just what is wanted; None if there is none that runs well."""
+        for found in find_servers(client, fingerprint=order.fingerprint):
+            if found.tag.kept and ended(found.container) is None:
+                order.context.on_progress(f"using {found.name}, which was kept")
+                near = containers_are_near(client)
+                server = _ready(order, found.container, found.tag, near=near)
+                return ContainerServer(server, found.container, None, keep=True)
+        return None
+
+
+def _wiring(order: _Order, *, near: bool) -> tuple[Wiring, Tag]:
+    deployment, context = order.deployment, order.context
+    container = order.backend.container
+    assert container is not None  # noqa: S101 - asked before
+    short = uuid.uuid4().hex[:8]
+    tag = Tag(
+        session=context.session,
+        deployment=deployment.id,
+        owner=this_process(),
+        served_name=f"{deployment.model}-{short}",
+        kept=context.keep,
+        fingerprint=order.fingerprint,
+        gpus=tuple(gpu.uuid for gpu in context.gpus),
+    )
+    launch = Launch(
+        program=container.program,
+        model=order.model,
+        served_name=tag.served_name,
+        host="0.0.0.0",  # noqa: S104 - of the container's own network
+        port=CONTAINER_PORT,
+        api_key=order.api_key,
+        gpus=len(context.gpus),
+    )
+    caches = cache_volumes(container, order.image.exact)
+    environment = {
+        **order.backend.environment(deployment, launch),
+        **dict(deployment.env),
+        **order.secrets,
+    }
+    wiring = Wiring(
+        image=order.image.id,
+        name=f"llmbench-{deployment.id}-{short}",
+        command=order.backend.command(deployment, launch),
+        environment={name: str(value) for name, value in environment.items()},
+        labels=tag.labels(),
+        mounts=[*order.mounts, *(Mount(name, path, read_only=False) for name, path in caches.items())],
+        publish=context.publish or (None if near else _ANY_PORT),
+        extra=devices(context) | limits(deployment, container),
+    )
+    return wiring, tag
+
+
+def _ready(
+    order: _Order,
+    container: DockerContainer,
+    tag: Tag,
+    *,
+    near: bool,
+    log: LogCopy | None = None,
+) -> Server:
+    """Wait until the server answers under its name, and ask it about itself."""
+    backend, context = order.backend, order.context
+    begin = time.monotonic()
+
+    def exited() -> str | None:
+        reason = ended(container)
+        if reason is not None and log is not None:
+            log.finish()
+        return reason
+
+    def wait(probe: Callable[[], T | None]) -> T:
+        return wait_until_ready(
+            probe,
+            exited,
+            context,
+            what=order.deployment.id,
+            telling=backend.telling_lines,
+            cause=backend.cause,
+            progress=lambda: activity(int(container.attrs["State"].get("Pid") or 0)),
         )
 
-    def start(self, deployment: Deployment, context: StartContext) -> RunningServer:  # noqa: ARG002
-        """Raise `Unavailable` with the reason."""
-        raise Unavailable(self.unavailable(deployment))
+    base_url = wait(lambda: _address(container, near=near))
+    with http_client(base_url, order.api_key, timeout=_HEALTH_SECONDS) as http:
+        wait(lambda: answers_as(tag.served_name, http, backend.health_path))
+        ready_seconds = time.monotonic() - begin
+        facts = backend.facts(http)
+    facts |= {
+        "engine": backend.name,
+        "image": order.image.reference,
+        "image_digest": order.image.exact,
+        "address": "container" if near else "published port",
+    }
+    if order.image.previous:
+        facts["image_moved_from"] = order.image.previous
+    return Server(
+        deployment=order.deployment,
+        base_url=base_url,
+        served_model=tag.served_name,
+        facts=facts,
+        api_key=order.api_key,
+        ready_seconds=ready_seconds,
+        log=context.log_path,
+        outlives=tag.kept,
+    )
 
 
-def daemon_url() -> str:
-    """Return where the Docker daemon listens: `DOCKER_HOST`, else the usual socket."""
-    return os.environ.get("DOCKER_HOST") or _DEFAULT_DAEMON
+def _address(container: DockerContainer, *, near: bool) -> str | None:
+    """Return where to reach a container; None if it has no address yet, or none any more."""
+    settings = container.attrs["NetworkSettings"]
+    if near:
+        networks = settings.get("Networks") or {}
+        own = next((str(one["IPAddress"]) for one in networks.values() if one.get("IPAddress")), "")
+        return f"http://{own}:{CONTAINER_PORT}" if own else None
+    published = (settings.get("Ports") or {}).get(f"{CONTAINER_PORT}/tcp") or []
+    return f"http://{published[0]['HostIp']}:{published[0]['HostPort']}" if published else None
 
 
-def daemon_answers(url: str) -> bool:
-    """Say whether something accepts connections at a `unix://` or `tcp://` address, within a second."""
-    parts = urlsplit(url)
-    try:
-        if parts.scheme == "unix":
-            with socket.socket(socket.AF_UNIX) as connection:
-                connection.settimeout(_CONNECT_SECONDS)
-                connection.connect(parts.path)
-        else:
-            address = (parts.hostname or "localhost", parts.port or _DOCKER_PORT)
-            socket.create_connection(address, timeout=_CONNECT_SECONDS).close()
-    except (OSError, ValueError):
-        return False
-    return True
+def _discard(client: Client, name: str, container: DockerContainer) -> None:
+    """Remove what a failed start made; one that was interrupted may not have been told its container."""
+    with contextlib.suppress(ServerError, sdk().errors.NotFound):
+        if container is None:
+            with telling(f"looking for {name}"):
+                try:
+                    container = client.containers.get(name)
+                except sdk().errors.NotFound:
+                    return
+        end(container, None, grace=0)

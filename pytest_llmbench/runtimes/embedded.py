@@ -9,17 +9,14 @@ import time
 import uuid
 from typing import TYPE_CHECKING
 
-import httpx
-
 from pytest_llmbench.backends import BACKENDS
-from pytest_llmbench.backends.wire import served_models
-from pytest_llmbench.errors import ServerError, ServerStartError, Unavailable
+from pytest_llmbench.errors import Unavailable
 from pytest_llmbench.models import locate
 from pytest_llmbench.runtimes.child_process import ChildProcess
 from pytest_llmbench.runtimes.connect import http_client
 from pytest_llmbench.runtimes.gpus import gpu_shortage
 from pytest_llmbench.runtimes.keys import resolve_api_key
-from pytest_llmbench.runtimes.readiness import wait_until_ready
+from pytest_llmbench.runtimes.readiness import answers_as, wait_until_ready
 from pytest_llmbench.runtimes.server import Server
 
 if TYPE_CHECKING:
@@ -136,7 +133,7 @@ class Embedded:
         base_url = str(report["address"]).rstrip("/")
         with http_client(base_url, api_key, timeout=_HEALTH_SECONDS) as http:
             wait_until_ready(
-                lambda: _answers_as(alias, http),
+                lambda: answers_as(alias, http, backend.health_path),
                 child.exited,
                 context,
                 what=deployment.id,
@@ -177,21 +174,3 @@ def _report_of(child: ChildProcess) -> dict[str, FactValue] | None:
     if report is not None and "unavailable" in report:
         raise Unavailable(str(report["unavailable"]))
     return report
-
-
-def _answers_as(alias: str, http: httpx.Client) -> bool | None:
-    """Say True once the server is healthy; None before.
-
-    Raises:
-        ServerStartError: somebody else answers at this address.
-    """
-    try:
-        if not http.get("/health").is_success:
-            return None
-        names = [str(model.get("id")) for model in served_models(http)]
-    except (httpx.TransportError, ServerError):
-        return None
-    if alias not in names:
-        message = f"another server answers at {http.base_url}: it serves {', '.join(names)}, not {alias}"
-        raise ServerStartError(message)
-    return True

@@ -88,6 +88,7 @@ class External:
             served_model=served_model,
             facts=facts,
             api_key=api_key,
+            outlives=True,
         )
         return ExternalServer(server)
 

@@ -35,6 +35,7 @@ class Server:
         facts: what the server reported: `version`, `context_length`, `slots`, ...
         ready_seconds: from starting it to its first healthy answer.
         log: the file its output goes to; None for external servers.
+        outlives: it may have served others before, or will, so that its caches are not ours alone.
     """
 
     deployment: Deployment
@@ -44,6 +45,7 @@ class Server:
     api_key: Secret | None = None
     ready_seconds: float = 0.0
     log: Path | None = None
+    outlives: bool = False
 
     @property
     def headers(self) -> dict[str, str]:

@@ -55,6 +55,18 @@ class Deployment(Spec):
     """The name to ask for; discovered from `/v1/models` when absent."""
     api_key_env: str | None = None
     """Name of the environment variable that holds the server's key; never its value."""
+    secrets: tuple[str, ...] = ()
+    """Names of environment variables that a container gets from ours, or from `.env`."""
+    volumes: tuple[str, ...] = ()
+    """`HOST:/CONTAINER` or `HOST:/CONTAINER:ro`, for a container."""
+    shm_size: str | None = None
+    memory: str | None = None
+    """Sizes as Docker writes them: `16g`."""
+    ipc: str | None = None
+    ulimits: tuple[tuple[str, str], ...] = ()
+    """By name: `-1` for no limit, or `SOFT:HARD`."""
+    build_args: tuple[tuple[str, str], ...] = ()
+    """Of the Dockerfile, where the image is built."""
     skip: str | None = None
     """Why the configuration disables this entry."""
 

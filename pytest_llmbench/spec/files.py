@@ -57,6 +57,13 @@ def _variable(name: str) -> str:
     return name
 
 
+def _bytes(value: str) -> str:
+    if not re.fullmatch(r"\d+[bkmgBKMG]?", value):
+        message = f"{value!r} is no size; write it as Docker does: 512m, 16g"
+        raise ValueError(message)
+    return value
+
+
 def _id(value: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", value):
         message = f"{value!r} cannot name a test; an id is made of letters, digits, '.', '_' and '-'"
@@ -84,6 +91,7 @@ Text = Annotated[str, StringConstraints(min_length=1)]
 Id = Annotated[str, AfterValidator(_id)]
 Reason = Annotated[str, AfterValidator(_reason)]
 Variable = Annotated[str, AfterValidator(_variable)]
+Bytes = Annotated[str, AfterValidator(_bytes)]
 Value = Annotated[ArgValue, BeforeValidator(_scalar)]
 # An axis: each of its values makes deployments of its own. One needs no brackets.
 Sizes = Annotated[tuple[Size, ...], Field(min_length=1), BeforeValidator(_listed)]
@@ -157,6 +165,13 @@ class BackendSettings(_Shape):
     url: Annotated[str, AfterValidator(server_url)] | None = None
     served_model: Text | None = None
     api_key_env: Variable | None = None
+    secrets: tuple[Variable, ...] | None = None
+    volumes: tuple[Text, ...] | None = None
+    shm_size: Bytes | None = None
+    memory: Bytes | None = None
+    ipc: Text | None = None
+    ulimits: dict[Text, Annotated[str, BeforeValidator(str)]] | None = None
+    build_args: dict[Variable, Annotated[str, BeforeValidator(str)]] | None = None
     skip: Reason | None = None
 
 

@@ -20,11 +20,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "APPLIES",
+    "CONTAINER_SETTINGS",
     "Layer",
     "arg_layers",
     "built_in_layer",
     "effective",
     "env_layer",
+    "image_layers",
     "profile_layer",
     "settings_layer",
     "sourced",
@@ -32,10 +34,12 @@ __all__ = [
 
 Layer = dict[str, Sourced]
 
+CONTAINER_SETTINGS = frozenset({"secrets", "volumes", "shm-size", "memory", "ipc", "ulimits", "build-args"})
+"""What only containers have."""
 _STARTED = frozenset({"runtime", "skip", "args", "env", "profiles"})
 APPLIES: Mapping[str, frozenset[str]] = {
     "embedded": _STARTED,
-    "docker": _STARTED | {"version", "image", "image-type"},
+    "docker": _STARTED | CONTAINER_SETTINGS | {"version", "image", "image-type", "api-key-env"},
     "external": frozenset({"runtime", "skip", "args", "version", "url", "served-model", "api-key-env"}),
 }
 """Which backend settings mean something in which runtime."""
@@ -58,8 +62,30 @@ def settings_layer(settings: BackendSettings | None, node: Node | None) -> Layer
         if key in ("args", "env"):
             layer |= {f"{key}.{name}": sourced(value[name], child.at(name)) for name in value}
         elif key != "profiles":
-            layer[key] = sourced(value, child)
+            # Compared by value and hashed: pairs, not a mapping.
+            layer[key] = sourced(tuple(sorted(value.items())) if isinstance(value, dict) else value, child)
     return layer
+
+
+def image_layers(texts: Iterable[str], engines: Iterable[str]) -> dict[str | None, Layer]:
+    """Read `--bench-image [BACKEND=]IMAGE`: layers by backend, None for an image that names none.
+
+    Raises:
+        UsageError: a prefix that is no backend, or no image.
+    """
+    known = list(engines)
+    layers: dict[str | None, Layer] = {}
+    for text in texts:
+        name, equals, image = text.rpartition("=")
+        backend = name if equals else None
+        if backend is not None and backend not in known:
+            message = f"--bench-image {text}: unknown backend {name!r}; {nearest(name, known)}"
+            raise UsageError(message)
+        if not image:
+            message = f"--bench-image takes [BACKEND=]IMAGE, not {text!r}"
+            raise UsageError(message)
+        layers.setdefault(backend, {})["image"] = Sourced(image, "--bench-image")
+    return layers
 
 
 def profile_layer(settings: BackendSettings | None, node: Node | None, name: str) -> Layer:

@@ -62,7 +62,7 @@ class Selection:
     """What the command line says about deployments, as typed.
 
     `args` are `[BACKEND.]NAME=VALUE`, `env` `NAME=VALUE`, `urls` `[NAME=]URL`, `versions`
-    `[BACKEND=]VERSION`, `tp` numbers or `auto`, `gpus` `COUNT` or `COUNTxMODEL`.
+    `[BACKEND=]VERSION`, `images` `[BACKEND=]IMAGE`, `tp` numbers or `auto`, `gpus` `COUNT` or `COUNTxMODEL`.
     """
 
     models: tuple[str, ...] = ()
@@ -73,6 +73,8 @@ class Selection:
     served_model: str | None = None
     api_key_env: str | None = None
     versions: tuple[str, ...] = ()
+    images: tuple[str, ...] = ()
+    image_type: str | None = None
     profiles: tuple[str, ...] = ()
     tp: tuple[str, ...] = ()
     gpus: tuple[str, ...] = ()

@@ -12,7 +12,7 @@ from pytest_llmbench.spec.deployment import Deployment
 from pytest_llmbench.spec.expand import combinations
 from pytest_llmbench.spec.files import PLAIN, BackendSettings
 from pytest_llmbench.spec.impossible import impossible
-from pytest_llmbench.spec.layers import APPLIES, Layer, sourced
+from pytest_llmbench.spec.layers import APPLIES, CONTAINER_SETTINGS, Layer, sourced
 from pytest_llmbench.spec.plan import Dropped, Plan, Selection, Sourced, is_secret
 from pytest_llmbench.spec.rules import forbids, says_gpu
 from pytest_llmbench.spec.said import Said
@@ -27,7 +27,10 @@ if TYPE_CHECKING:
 
 __all__ = ["resolve"]
 
-_SINGLE = ("image", "image-type", "url", "served-model", "api-key-env")
+_SINGLE = (
+    *("image", "image-type", "url", "served-model", "api-key-env"),
+    *sorted(CONTAINER_SETTINGS),
+)
 
 
 def resolve(
@@ -115,6 +118,13 @@ class _Resolver:
             for key in layer
         ]
         stray += [f"--bench-env {key.partition('.')[2]}" for key in self.said.env if not started]
+        containers = {backend for backend, runtime in used if runtime == "docker"}
+        stray += [
+            value.origin
+            for backend, layer in self.said.images.items()
+            for value in layer.values()
+            if not ({backend} & containers if backend else containers)
+        ]
         if used and stray:
             message = f"{stray[0]}: no selected deployment starts a server that could take it"
             raise UsageError(message)

@@ -12,6 +12,7 @@ from pytest_llmbench.spec.layers import (
     built_in_layer,
     effective,
     env_layer,
+    image_layers,
     profile_layer,
     settings_layer,
 )
@@ -30,10 +31,10 @@ __all__ = ["Said"]
 class Said:
     """What files and command line say, by model, backend and profile.
 
-    `args` (by backend, None for all) and `env` are the command line's.
+    `args` and `images` (by backend, None for all) and `env` are the command line's.
 
     Raises:
-        UsageError: `--bench-arg` or `--bench-env` is not written as it should be.
+        UsageError: `--bench-arg`, `--bench-env` or `--bench-image` is not written as it should be.
     """
 
     def __init__(
@@ -42,6 +43,10 @@ class Said:
         self.configuration, self.selection, self.engines = configuration, selection, engines
         self.args = arg_layers(selection.args, engines)
         self.env = env_layer(selection.env)
+        self.images = image_layers(selection.images, engines)
+        if selection.image_type:
+            every = self.images.setdefault(None, {})
+            every["image-type"] = Sourced(selection.image_type, "--bench-image-type")
 
     def settings(self, choice: Choice, profile: str | None) -> Layer:
         """All that is said about the backend for this model, a profile's words before the rest."""
@@ -81,6 +86,8 @@ class Said:
         # A version of an image says nothing about the engine that is installed here.
         kept = {key: value for key, value in defaults.items() if key.partition(".")[0] in applies}
         command = self.args.get(None, {}) | self.args.get(choice.name, {}) | self.env
+        if runtime.value == "docker":
+            command |= self.images.get(None, {}) | self.images.get(choice.name, {})
         return effective(command, own, kept, built_in | built_in_layer(engine.default_args))
 
     def external_layer(self) -> Layer:

@@ -56,6 +56,8 @@ def _value(deployment: Deployment, key: str) -> str:
         value = dict(deployment.env)[name]
     else:
         value = getattr(deployment, key.replace("-", "_"))
+    if isinstance(value, tuple):
+        return ", ".join(item if isinstance(item, str) else "=".join(item) for item in value)
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 

@@ -20,6 +20,7 @@ from pytest_llmbench.runtimes.base import StartContext
 from pytest_llmbench.runtimes.child_process import ChildProcess
 from pytest_llmbench.runtimes.connect import http_client, server_http
 from pytest_llmbench.runtimes.embedded import Embedded
+from pytest_llmbench.runtimes.readiness import answers_as
 from pytest_llmbench.spec.deployment import Deployment
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ import sys, threading
 from pathlib import Path
 from pytest_llmbench.runtimes.base import StartContext
 from pytest_llmbench.runtimes.embedded import Embedded
+from pytest_llmbench.runtimes.readiness import answers_as
 from pytest_llmbench.spec.deployment import Deployment
 deployment = Deployment(model="m", source="builtin:tiny-glm", backend="llama", runtime="embedded")
 started = []
@@ -195,7 +197,7 @@ def test_stranger_is_not_taken_for_ours(start: Start) -> None:
     """A server that answers under another name ends the start."""
     server = start().server
     with server_http(server) as http, pytest.raises(ServerStartError, match="another server answers"):
-        embedded._answers_as("somebody-else", http)
+        answers_as("somebody-else", http, "/health")
 
 
 def test_arguments_and_environment_arrive(start: Start) -> None:

@@ -1,0 +1,175 @@
+"""A server in a container: whether it lives, what it said, ending it."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_llmbench.errors import ServerError, StorageError
+from pytest_llmbench.runtimes.activity import family
+from pytest_llmbench.runtimes.containers.daemon import sdk, telling
+from pytest_llmbench.runtimes.containers.found import remove_container
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pytest_llmbench.runtimes.containers.daemon import DockerContainer
+    from pytest_llmbench.runtimes.server import Secret, Server
+
+__all__ = ["ContainerServer", "LogCopy", "end", "end_at_exit", "ended", "leave_at_exit"]
+
+_GRACE_SECONDS = 10
+_DRAIN_SECONDS = 5.0
+_KILLED = 137
+
+_LIVE: dict[str, Any] = {}
+"""Containers to remove when this process ends, should nothing else have done it."""
+
+
+class LogCopy:
+    """Copies what a container says to a file, secrets left out, until it ends.
+
+    Raises:
+        StorageError: the file cannot be written.
+    """
+
+    def __init__(self, container: DockerContainer, path: Path, secrets: Sequence[Secret]) -> None:
+        self._secrets = [secret.encode() for secret in secrets if secret]
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = path.open("ab")
+        except OSError as error:
+            message = f"cannot be opened as a server's log: {error.strerror or error}"
+            raise StorageError(message, file=path) from error
+        self._stream = container.logs(stream=True, follow=True)
+        self._thread = threading.Thread(target=self._copy, name=f"log of {container.name}", daemon=True)
+        self._thread.start()
+
+    def _copy(self) -> None:
+        rest = b""
+        # The stream breaks off when the daemon goes or we close it: what was said until then is there.
+        with self._file as file, contextlib.suppress(Exception):
+            for piece in self._stream:
+                *lines, rest = (rest + piece).split(b"\n")
+                for line in lines:
+                    file.write(self._redacted(line) + b"\n")
+                file.flush()
+            file.write(self._redacted(rest))
+
+    def _redacted(self, line: bytes) -> bytes:
+        for secret in self._secrets:
+            line = line.replace(secret, b"***")
+        return line
+
+    def finish(self) -> None:
+        """Wait until all that was said is in the file; not for long."""
+        self._thread.join(_DRAIN_SECONDS)
+        with contextlib.suppress(Exception):
+            self._stream.close()
+
+
+class ContainerServer:
+    """A server in a container of ours; one that is kept outlives us."""
+
+    def __init__(
+        self, server: Server, container: DockerContainer, log: LogCopy | None, *, keep: bool
+    ) -> None:
+        self.server = server
+        self.container = container
+        self._log, self._keep = log, keep
+        self._stopped = False
+
+    def exited(self) -> str | None:
+        """Why the server is gone, in one line; None while it runs."""
+        return ended(self.container)
+
+    def stop(self) -> None:
+        """End the server and remove its container, unless it is kept. Safe to call twice; never raises."""
+        if self._stopped or self._keep:
+            return
+        interrupted = False
+        try:
+            end(self.container, self._log)
+        except KeyboardInterrupt:
+            # In the middle of stopping: at once, then, and the interrupt goes on.
+            interrupted = True
+            end(self.container, self._log, grace=0)
+        self._stopped = True
+        if interrupted:
+            raise KeyboardInterrupt
+
+
+def end(container: DockerContainer, log: LogCopy | None, *, grace: int = _GRACE_SECONDS) -> None:
+    """Ask a container's server to end, insist after `grace` seconds, keep its log, remove it.
+
+    What the daemon cannot do now is left to the next session's sweep.
+    """
+    with contextlib.suppress(ServerError):
+        try:
+            if grace:
+                with contextlib.suppress(ServerError), telling(f"stopping {container.name}"):
+                    container.stop(timeout=grace)
+                if log is not None:
+                    log.finish()
+        finally:
+            with telling(f"removing {container.name}"):
+                remove_container(container)
+            _LIVE.pop(container.id, None)
+
+
+def end_at_exit(container: DockerContainer) -> None:
+    """Remove a container when this process ends, unless `end` has done it before."""
+    if not _LIVE:
+        atexit.unregister(_end_all)
+        atexit.register(_end_all)
+    _LIVE[container.id] = container
+
+
+def leave_at_exit(container: DockerContainer) -> None:
+    """Let a container outlive this process."""
+    _LIVE.pop(container.id, None)
+
+
+def _end_all() -> None:
+    for container in list(_LIVE.values()):
+        end(container, None, grace=0)
+
+
+def ended(container: DockerContainer) -> str | None:
+    """Say how a container ended, or that it is of no use any more; None while it runs well."""
+    try:
+        with telling("asking for the server's state"):
+            try:
+                container.reload()
+            except sdk().errors.NotFound:
+                return "somebody removed the server's container"
+    except ServerError as error:
+        return str(error)
+    return _trouble(container.attrs["State"])
+
+
+def _trouble(state: Mapping[str, Any]) -> str | None:
+    code, runs = int(state.get("ExitCode", 0)), bool(state.get("Running"))
+    who = "one of its processes" if runs else "the server"
+    killed = ", which is what SIGKILL leaves: somebody killed it" if code == _KILLED else ""
+    found = (
+        (state.get("OOMKilled"), f"{who} was killed because the memory it may use was used up"),
+        (state.get("Paused"), "somebody paused the server's container"),
+        (runs and _stands_still(state), "the server was stopped (SIGSTOP) and stands still"),
+        (not runs and state.get("Error"), f"the container did not run: {state.get('Error')}"),
+        (not runs, f"the server exited with code {code}{killed}"),
+    )
+    return next((text for true, text in found if true), None)
+
+
+def _stands_still(state: Mapping[str, Any]) -> bool:
+    """Whether a process of a local container was stopped; False where its processes cannot be seen."""
+    pids = family(int(state.get("Pid") or 0))
+    try:
+        stats = [Path(f"/proc/{pid}/stat").read_text(encoding="utf-8") for pid in pids]
+    except OSError:
+        return False
+    return any(stat.rpartition(")")[2].split()[0] == "T" for stat in stats)

@@ -1,0 +1,118 @@
+"""A container's GPUs, memory, volumes and network, as Docker's API takes them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from pytest_llmbench.errors import UsageError
+from pytest_llmbench.runtimes.containers.daemon import sdk
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pytest_llmbench.backends.base import Accelerator, Container
+    from pytest_llmbench.runtimes.base import StartContext
+    from pytest_llmbench.runtimes.containers.mounts import Mount
+    from pytest_llmbench.spec.deployment import Deployment
+
+__all__ = ["CONTAINER_PORT", "Wiring", "accelerator_of", "cache_volumes"]
+
+CONTAINER_PORT = 8000
+"""Where every server listens inside its container; each has a network of its own."""
+
+_AMD_DEVICES = ("/dev/kfd", "/dev/dri")
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """What a container is created with.
+
+    `publish` is the host's address and port (0 for any) to reach it by; None where its own will do.
+    """
+
+    image: str
+    name: str
+    command: Sequence[str]
+    environment: Mapping[str, str]
+    labels: Mapping[str, str]
+    mounts: Sequence[Mount]
+    publish: tuple[str, int] | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def arguments(self) -> dict[str, Any]:
+        """Return what `containers.create` takes."""
+        program, *rest = self.command
+        arguments: dict[str, Any] = {
+            "image": self.image,
+            "name": self.name,
+            "entrypoint": [program],
+            "command": rest,
+            "environment": dict(self.environment),
+            "labels": dict(self.labels),
+            "volumes": [mount.bind for mount in self.mounts],
+            # Zombies of an engine's workers are waited for, and signals reach it.
+            "init": True,
+            "healthcheck": {"test": ["NONE"]},
+            **self.extra,
+        }
+        if self.publish is not None:
+            address, port = self.publish
+            arguments["ports"] = {f"{CONTAINER_PORT}/tcp": (address, port or None)}
+        return arguments
+
+
+def accelerator_of(context: StartContext) -> Accelerator:
+    """Say what an image must compute with, by the GPUs that the server is given."""
+    if not context.gpus:
+        return "cpu"
+    return "rocm" if getattr(context.gpus[0], "vendor", "nvidia") == "amd" else "cuda"
+
+
+def devices(context: StartContext) -> dict[str, Any]:
+    """Hand over GPUs and cores: these, never so many."""
+    arguments: dict[str, Any] = {}
+    match accelerator_of(context):
+        case "cuda":
+            ids = [gpu.uuid for gpu in context.gpus]
+            request = sdk().types.DeviceRequest(driver="nvidia", device_ids=ids, capabilities=[["gpu"]])
+            arguments["device_requests"] = [request]
+        case "rocm":
+            arguments["devices"] = [f"{path}:{path}:rwm" for path in _AMD_DEVICES]
+            arguments["group_add"] = ["video", "render"]
+        case "cpu":
+            pass
+    if context.cores:
+        arguments["cpuset_cpus"] = ",".join(map(str, context.cores))
+    return arguments
+
+
+def limits(deployment: Deployment, container: Container) -> dict[str, Any]:
+    """Take what the deployment says about memory and the like, else what the engine needs."""
+    arguments: dict[str, Any] = {}
+    shm = deployment.shm_size or container.shm_bytes
+    if deployment.ipc:
+        arguments["ipc_mode"] = deployment.ipc
+    if shm and deployment.ipc != "host":
+        arguments["shm_size"] = shm
+    if deployment.memory:
+        # No swap beyond it: a server that swaps is not measured, it is waited for.
+        arguments |= {"mem_limit": deployment.memory, "memswap_limit": deployment.memory}
+    if deployment.ulimits:
+        arguments["ulimits"] = [_ulimit(name, value) for name, value in deployment.ulimits]
+    return arguments
+
+
+def _ulimit(name: str, value: str) -> object:
+    soft, _, hard = value.partition(":")
+    try:
+        return sdk().types.Ulimit(name=name, soft=int(soft), hard=int(hard or soft))
+    except ValueError as error:
+        message = f"ulimit {name}: expected a number, or SOFT:HARD, not {value!r}"
+        raise UsageError(message) from error
+
+
+def cache_volumes(container: Container, exact: str) -> dict[str, str]:
+    """Name the volumes of an engine's compile caches: one a folder, by the image's digest."""
+    short = exact.removeprefix("sha256:")[:16]
+    return {f"pytest-llmbench-cache-{short}-{index}": path for index, path in enumerate(container.caches)}

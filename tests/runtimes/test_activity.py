@@ -1,0 +1,24 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+from pytest_llmbench.runtimes.activity import activity, family
+
+
+def test_family_and_its_memory() -> None:
+    """A child's memory counts as its parent's activity; a process that is gone has none."""
+    before = activity(os.getpid())[0]
+    code = "x = bytearray(2**28); print(len(x), flush=True); input()"
+    child = subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    with child:
+        assert child.stdout is not None
+        child.stdout.readline()
+        assert child.pid in list(family(os.getpid()))
+        assert activity(os.getpid())[0] >= before + 12
+        child.communicate("\n")
+    assert activity(child.pid) == (0, 0)
+    assert activity(0) == (0, 0)
