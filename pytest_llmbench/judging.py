@@ -55,6 +55,8 @@ class Judge:
         last = results[-1]
         if not last.validity.valid:
             return VerdictRecord(verdict="invalid", message="; ".join(last.validity.reasons))
+        if last.neighbours is not None:
+            return VerdictRecord(verdict="none", message="measured beside others: not judged")
         if self.baseline is None:
             return VerdictRecord(verdict="none")
         if last.replicate < self._replicates:

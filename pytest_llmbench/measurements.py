@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import pytest
 
     from pytest_llmbench.capacity import Capacity
+    from pytest_llmbench.client.plan import Progress
     from pytest_llmbench.collection import Axis
     from pytest_llmbench.progress import ProgressLine
     from pytest_llmbench.records import ResultRecord
@@ -62,6 +63,8 @@ class Measurements:
         self._progress, self._rootdir, self._record = progress, rootdir, keep
         self._slos = read_slos(settings)
         self._generator = LoadGenerator()
+        self._neighbours: tuple[str, ...] | None = None
+        """Seen since a record was kept."""
 
     def bench(
         self, item: pytest.Item, server: Server, workload: Workload | str, asked: Mapping[str, Any]
@@ -161,8 +164,13 @@ class Measurements:
             raise ServerError(message)
         what = f"{server.deployment.id} {workload.id} {load.id}"
         place = place_of(item)
-        with self._servers.alone(f"to measure {what}"):
-            return measure(
+        with self._servers.alone(f"measuring {what}") as look:
+
+            def tell(run: int, progress: Progress) -> None:
+                look()
+                self._progress.measuring(what, run, runs, progress)
+
+            result = measure(
                 server,
                 workload,
                 load,
@@ -173,11 +181,16 @@ class Measurements:
                 # A server that outlives the session would answer the next one from its prefix cache.
                 salt=self._id() if server.outlives else "",
                 timeouts=self._timeouts(bench_marker(item)),
-                on_progress=lambda run, progress: self._progress.measuring(what, run, runs, progress),
+                on_progress=tell,
             )
+            seen = look()
+        if seen is not None:
+            self._neighbours = tuple(dict.fromkeys((*(self._neighbours or ()), *seen)))
+        return result
 
     def _keep(self, record: ResultRecord, server: Server) -> None:
         """Keep a record for the report; one of a server that ended meanwhile is invalid."""
+        record, self._neighbours = _beside(record, self._neighbours), None
         gone = self._servers.gone(server)
         if not gone:
             self._record(record)
@@ -201,3 +214,12 @@ class Measurements:
     def close(self) -> None:
         """End the load generator."""
         self._generator.close()
+
+
+def _beside(record: ResultRecord, neighbours: tuple[str, ...] | None) -> ResultRecord:
+    """Add who else was at work; None if nobody could be."""
+    if neighbours is None:
+        return record
+    note = f"measured beside {', '.join(neighbours)}" if neighbours else "measured with --bench-overlap"
+    validity = record.validity.model_copy(update={"notes": (*record.validity.notes, note)})
+    return record.model_copy(update={"neighbours": neighbours, "validity": validity})

@@ -160,6 +160,19 @@ OPTIONS = (
     Option("timeout", "number", "longest a request may take", "SECONDS", default=300.0),
     Option("first-timeout", "number", "longest a server may take to begin its answer", "SECONDS", least=0),
     Option("gap-timeout", "number", "longest a stream may be silent", "SECONDS", least=0),
+    Option(
+        "wait-timeout",
+        "number",
+        "longest to wait for GPUs, and for the measurements of others on this host",
+        "SECONDS",
+        default=86400.0,
+        least=0,
+    ),
+    Option(
+        "overlap",
+        "flag",
+        "measure beside other measurements on this host; results name their neighbours and are not judged",
+    ),
     Option("start-timeout", "number", "longest a server may take to start", "SECONDS", default=1800.0),
     Option(
         "slo",

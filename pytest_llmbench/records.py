@@ -267,6 +267,8 @@ class ResultRecord(_Record):
     validity: ValidityRecord
     verdict: VerdictRecord
     search: SearchRecord | None = None
+    neighbours: tuple[str, ...] | None = None
+    """Who else was at work on the host, with `--bench-overlap`; null if it was measured alone."""
 
 
 class UnmeasuredRecord(_Record):

@@ -3,50 +3,62 @@
 from __future__ import annotations
 
 import contextlib
-import tempfile
-from pathlib import Path
+from functools import cached_property
 from typing import TYPE_CHECKING
 
-from pytest_llmbench.files import locked
 from pytest_llmbench.runtimes import RUNTIMES
 from pytest_llmbench.runtimes.base import StartContext
+from pytest_llmbench.runtimes.exclusive import Host
+from pytest_llmbench.runtimes.gpus import list_gpus
 from pytest_llmbench.runtimes.keys import resolve_api_key, resolve_secrets
+from pytest_llmbench.runtimes.leases import GpuPool
+from pytest_llmbench.telemetry.inventory import host_inventory
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from pathlib import Path
 
+    from pytest_llmbench.models.facts import ModelFacts
     from pytest_llmbench.progress import ProgressLine
     from pytest_llmbench.runtimes.base import RunningServer
     from pytest_llmbench.runtimes.server import Server
     from pytest_llmbench.spec.deployment import Deployment
+    from pytest_llmbench.spec.files import Rule
+    from pytest_llmbench.telemetry.gpu import GpuInfo
 
 __all__ = ["Servers"]
-
-_LONGEST_WAIT = 24 * 3600.0
 
 
 class Servers:
     """Starts servers, knows which of them live, and ends them.
 
     One in each process that runs tests. `folder` is called before the first server starts and says where logs
-    go; `start_timeout` (s) is how long a start may take in all; `keep` and `rebuild` are those of
-    `StartContext`.
+    go; `start_timeout` (s) is how long a start may take in all, `wait_timeout` (s) how long others are waited
+    for; `keep` and `rebuild` are those of `StartContext`. With `overlap`, measurements do not wait for each
+    other. `gpu_rules` are by deployment id, and `facts_of` tells what is known of a model's weights.
     """
 
     def __init__(
         self,
         folder: Callable[[], Path],
         progress: ProgressLine,
-        start_timeout: float,
         *,
+        start_timeout: float,
+        wait_timeout: float = 86400.0,
         keep: bool = False,
         rebuild: bool = False,
+        overlap: bool = False,
+        gpu_rules: Mapping[str, tuple[Rule, ...]] | None = None,
+        facts_of: Callable[[str], ModelFacts | None] = lambda _source: None,
     ) -> None:
         self.folder = folder
+        self.overlap = overlap
         self.starts = 0
         """Since the last report; servers that somebody else started do not count."""
         self._progress = progress
-        self._start_timeout = start_timeout
+        self._start_timeout, self._wait_timeout = start_timeout, wait_timeout
+        self._host = Host(progress.show, wait_timeout)
+        self._gpu_rules, self._facts_of = gpu_rules or {}, facts_of
         self._keep, self._rebuild = keep, rebuild
         self._live: dict[Deployment, RunningServer] = {}
         self._unavailable: dict[str, str | None] = {}
@@ -54,7 +66,10 @@ class Servers:
     def unavailable(self, deployment: Deployment) -> str | None:
         """Why the deployment cannot run here, None if it can; found out once and remembered."""
         if deployment.id not in self._unavailable:
-            reason = deployment.skip or RUNTIMES[deployment.runtime].unavailable(deployment)
+            reason = deployment.skip
+            if not reason and deployment.gpus and deployment.runtime != "external":
+                reason = self._pool.shortage(deployment)
+            reason = reason or RUNTIMES[deployment.runtime].unavailable(deployment)
             self._unavailable[deployment.id] = reason
         return self._unavailable[deployment.id]
 
@@ -69,47 +84,88 @@ class Servers:
                 resolve_api_key(deployment)
                 resolve_secrets(deployment)
 
+    @cached_property
+    def _pool(self) -> GpuPool:
+        """The GPUs; asks the driver, so not before something is to run."""
+        return GpuPool(list_gpus(), host_inventory(), self._gpu_rules, self._facts_of)
+
     @contextlib.contextmanager
     def serving(self, deployment: Deployment, log_name: str) -> Iterator[Server]:
         """Have the deployment's server up while the context lasts; its log is `<log_name>.log`.
 
         Raises:
             Unavailable, ServerStartError: as the runtime found.
+            ServerError: its GPUs, or the end of somebody's measurement, were waited for in vain.
         """
-        context = StartContext(
-            log_path=self.folder() / f"{log_name}.log",
-            on_progress=lambda text: self._progress.show(f"{deployment.id}: {text}"),
-            total_timeout=self._start_timeout,
-            session=self.folder().parent.name,
-            keep=self._keep,
-            rebuild=self._rebuild,
-        )
-        with self.alone(f"to start {deployment.id}"):
-            running = RUNTIMES[deployment.runtime].start(deployment, context)
-        self.starts += deployment.runtime != "external"
-        self._live[deployment] = running
-        try:
-            yield running.server
-        finally:
-            running.stop()
-            del self._live[deployment]
+        with self._gpus_for(deployment) as gpus:
+            context = StartContext(
+                log_path=self.folder() / f"{log_name}.log",
+                on_progress=lambda text: self._progress.show(f"{deployment.id}: {text}"),
+                total_timeout=self._start_timeout,
+                gpus=gpus,
+                session=self.folder().parent.name,
+                keep=self._keep,
+                rebuild=self._rebuild,
+            )
+            with self._shown(), self._host.loading(f"starting {deployment.id}"):
+                self._progress.begin()
+                running = RUNTIMES[deployment.runtime].start(deployment, context)
+            self.starts += deployment.runtime != "external"
+            self._live[deployment] = running
+            try:
+                yield running.server
+            finally:
+                running.stop()
+                del self._live[deployment]
+
+    @contextlib.contextmanager
+    def _gpus_for(self, deployment: Deployment) -> Iterator[tuple[GpuInfo, ...]]:
+        """Lease what a server of ours needs; who runs elsewhere has his own."""
+        if deployment.runtime == "external" or not deployment.gpus:
+            yield ()
+            return
+        self._progress.begin()
+        with self._pool.leased(
+            deployment,
+            timeout=self._wait_timeout,
+            # What a kept server has is wanted.
+            await_memory=not self._keep,
+            on_wait=lambda text: self._progress.show(f"{deployment.id}: {text}"),
+        ) as gpus:
+            yield gpus
 
     def gone(self, server: Server) -> str | None:
         """Why a server ended by itself, in one line; None while it runs."""
         return self._live[server.deployment].exited()
 
     @contextlib.contextmanager
-    def alone(self, purpose: str) -> Iterator[None]:
-        """Be the only one on this host that measures or starts a server."""
+    def alone(self, what: str) -> Iterator[Callable[[], tuple[str, ...] | None]]:
+        """Be the only one on this host that measures, loads or pulls; others are told `what`.
+
+        With `overlap` others may, too. The context's function tells who else was seen so far, None where
+        nobody can be.
+
+        Raises:
+            ServerError: others were waited for in vain.
+        """
+        with self._shown():
+            if self.overlap:
+                with self._host.overlapping(what) as look:
+                    self._progress.begin()
+                    yield look
+            else:
+                with self._host.measuring(what):
+                    self._progress.begin()
+                    yield lambda: None
+
+    @contextlib.contextmanager
+    def _shown(self) -> Iterator[None]:
+        """Tell the person at the terminal what is going on meanwhile."""
         self._progress.begin()
-        self._progress.show(f"waiting {purpose}")
-        # One for all users: their measurements disturb each other just the same.
-        with locked(Path(tempfile.gettempdir()) / "pytest-llmbench.lock", timeout=_LONGEST_WAIT):
-            self._progress.begin()
-            try:
-                yield
-            finally:
-                self._progress.clear()
+        try:
+            yield
+        finally:
+            self._progress.clear()
 
     def close(self) -> None:
         """End any server that is still up."""

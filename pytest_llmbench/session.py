@@ -10,7 +10,7 @@ from pytest_llmbench.collection import Axis, place_of
 from pytest_llmbench.errors import Unavailable
 from pytest_llmbench.judging import Judge
 from pytest_llmbench.measurements import Measurements
-from pytest_llmbench.planning import check_replay, read_labels, read_plan
+from pytest_llmbench.planning import check_replay, known_facts, read_labels, read_plan
 from pytest_llmbench.records import GpuRecord
 from pytest_llmbench.reports import junit
 from pytest_llmbench.reports.environment import collect_environment
@@ -65,9 +65,13 @@ class Session:
         self.servers = Servers(
             servers_folder,
             progress,
-            settings.get("start-timeout"),
+            start_timeout=settings.get("start-timeout"),
+            wait_timeout=settings.get("wait-timeout"),
             keep=bool(settings.get("keep")),
             rebuild=bool(settings.get("rebuild")),
+            overlap=bool(settings.get("overlap")),
+            gpu_rules=self.plan.gpu_rules,
+            facts_of=known_facts,
         )
         self.measurements = Measurements(
             settings,

@@ -21,7 +21,7 @@ _MODULES = {
 
 _LAYERS = (
     {"errors"},
-    {"records", "files"},
+    {"records", "files", "slots"},
     {"spec", "client", "models", "backends", "metrics", "search", "telemetry"},
     {"workloads", "baselines"},
     {"runtimes", "evals", "reports", "result"},
@@ -65,8 +65,11 @@ _TESTED_ELSEWHERE = {
     "runtimes.containers": "docker",
     # Runs in the server's process.
     "runtimes.embedded_child": "runtimes/test_embedded.py",
+    "runtimes.gpus": "telemetry/test_inventory.py",
     "runtimes.server": "runtimes/test_external.py",
     "spec.base": "spec/test_load.py",
+    "telemetry.gpu": "telemetry/test_nvml.py",
+    "telemetry.listed": "telemetry/test_inventory.py",
     "spec.choices": "spec/test_resolve.py",
     "spec.said": "spec/test_resolve.py",
 }

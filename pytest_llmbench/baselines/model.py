@@ -92,10 +92,10 @@ class Baseline:
 def entries_of(
     results: Iterable[ResultRecord], started_at: str, environment: EnvironmentRecord
 ) -> dict[str, SessionEntry]:
-    """Make one session's entries, by cell. Invalid results are left out: they describe nothing."""
+    """Make one session's entries, by cell. Left out are invalid results, and those measured beside others."""
     by_cell: dict[str, list[ResultRecord]] = {}
     for result in results:
-        if result.validity.valid and result.runs:
+        if result.validity.valid and result.neighbours is None and result.runs:
             by_cell.setdefault(result.cell, []).append(result)
     return {
         cell: SessionEntry(

@@ -18,6 +18,7 @@ from pytest_llmbench.runtimes.gpus import gpu_shortage
 from pytest_llmbench.runtimes.keys import resolve_api_key
 from pytest_llmbench.runtimes.readiness import answers_as, wait_until_ready
 from pytest_llmbench.runtimes.server import Server
+from pytest_llmbench.telemetry.visible import visibility
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -92,9 +93,8 @@ class Embedded:
         weights = locate(deployment.source, context.on_progress)
         context.on_progress(f"starting llama.cpp with {weights.name}")
         begin = time.monotonic()
-        child = ChildProcess(
-            [sys.executable, "-P", "-m", _CHILD], {**os.environ, **dict(deployment.env)}, context.log_path
-        )
+        environment = {**os.environ, **visibility(context.gpus), **dict(deployment.env)}
+        child = ChildProcess([sys.executable, "-P", "-m", _CHILD], environment, context.log_path)
         try:
             return self._bring_up(deployment, context, child, (weights, args, api_key), begin)
         except BaseException:  # Ctrl-C too
@@ -114,7 +114,8 @@ class Embedded:
         request: ChildRequest = {
             "model": str(weights),
             "alias": alias,
-            "gpus": deployment.gpus,
+            # On paper only, for tests of leasing: a server that has them runs on the CPU.
+            "gpus": sum(gpu.vendor != "listed" for gpu in context.gpus),
             "args": dict(args),
             "api_key": api_key,
             "report_fd": child.report_fd,
