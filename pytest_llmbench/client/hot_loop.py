@@ -21,6 +21,9 @@ __all__ = ["HotLoop", "HotSelector", "run", "running"]
 
 _T = TypeVar("_T")
 _now = time.time_ns
+# A read that is late tells the arrival of its last chunk only. The others came since the kernel was asked,
+# which may be a whole wait ago. So while there are few streams it is asked that often (s); many keep it busy.
+_ASK_EVERY, _FEW = 0.001, 8
 _READABLE = 1  # select.EPOLLIN is the same number as selectors.EVENT_READ
 
 
@@ -89,7 +92,10 @@ class HotSelector(selectors.DefaultSelector):
         cold: list[tuple[selectors.SelectorKey, int]] = []
         while True:
             self.asked, self._asking = self._asking, _now()
-            for fd, _ in self._poll.poll(timeout, len(self._readers) + 1):
+            wait = timeout
+            if 0 < len(self._readers) <= _FEW:
+                wait = _ASK_EVERY if timeout is None else min(timeout, _ASK_EVERY)
+            for fd, _ in self._poll.poll(wait, len(self._readers) + 1):
                 on_readable = self._readers.get(fd)  # a read may stop others
                 if on_readable is not None:
                     on_readable()

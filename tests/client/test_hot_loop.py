@@ -7,6 +7,7 @@ import contextlib
 import itertools
 import select
 import socket
+import threading
 import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -188,6 +189,26 @@ def test_other_loops_are_refused() -> None:
         asyncio.run(run())
 
 
+def test_the_kernel_is_asked_while_nothing_comes(pairs: Maker) -> None:
+    """After a long silence it is known that a chunk has not been there for long, even if it is read late."""
+    near, far = pairs()
+
+    async def run() -> int:
+        hot, asked = hot_loop.running().hot, asyncio.get_running_loop().create_future()
+
+        def on_readable() -> None:
+            near.recv(1)
+            asked.set_result(hot.asked)
+            hot.turn = True
+
+        hot.read_hot(near, on_readable)
+        threading.Timer(0.5, far.send, [b"x"]).start()
+        return int(await asked)
+
+    began = time.time_ns()
+    assert hot_loop.run(run()) > began + 250_000_000
+
+
 class Kernel:
     """A simulated kernel, in which packets arrive, polls look and reads drain, each at moments of its own."""
 
@@ -207,10 +228,11 @@ class Kernel:
 
     def poll(self, timeout: float | None, _maxevents: int) -> list[tuple[int, int]]:
         """Look some time after being asked, and answer some time after that, when more has arrived."""
-        assert timeout is None
+        assert timeout is not None
         self.pass_time()
-        while self.coming and not any(self.unread.values()):
-            self.now = max(self.now, self.coming[0][0])  # it sleeps until there is something
+        until = self.now + round(timeout * 1e9)
+        while self.coming and self.now < until and not any(self.unread.values()):
+            self.now = max(self.now, min(until, self.coming[0][0]))  # it sleeps until there is something
             self.pass_time()
         ready = [(fd, 1) for fd, number in self.numbers.items() if self.unread[number]]
         self.pass_time()
@@ -252,6 +274,7 @@ def test_asked_is_never_later_than_the_truth(
         hot._poll.close()
         hot._poll = kernel  # type: ignore[assignment]
         patch.setattr(hot_loop, "_now", lambda: kernel.now)
+        patch.setattr(hot_loop, "_ASK_EVERY", 30e-9)
         hot.asked = hot._asking = 0
         for number in range(4):
             hot.read_hot(stack.enter_context(socket.socket()), partial(on_readable, number))
