@@ -63,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> _Parser:
     parser = _Parser(
         prog="llmbench",
-        description="Work with what `pytest -m bench` measured.",
+        description="Work with what `pytest -m bench` measures, and with the servers it measures.",
         epilog="Benchmarks themselves are run by pytest: pytest -m bench",
         allow_abbrev=False,
     )

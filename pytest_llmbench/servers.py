@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pytest_llmbench.runtimes import RUNTIMES
 from pytest_llmbench.runtimes.base import StartContext
+from pytest_llmbench.runtimes.docker import sweep_containers
 from pytest_llmbench.runtimes.exclusive import Host
 from pytest_llmbench.runtimes.gpus import list_gpus
 from pytest_llmbench.runtimes.keys import resolve_api_key, resolve_secrets
@@ -87,7 +88,7 @@ class Servers:
     @cached_property
     def _pool(self) -> GpuPool:
         """The GPUs; asks the driver, so not before something is to run."""
-        return GpuPool(list_gpus(), host_inventory(), self._gpu_rules, self._facts_of)
+        return GpuPool(list_gpus(), host_inventory(), self._gpu_rules, self._facts_of, sweep=sweep_containers)
 
     @contextlib.contextmanager
     def serving(self, deployment: Deployment, log_name: str) -> Iterator[Server]:

@@ -64,7 +64,8 @@ def test_the_help_of_a_command_teaches(
     with pytest.raises(SystemExit, match="0"):
         cli.main([name, "--help"])
     text = capsys.readouterr().out
-    assert text.count(f"llmbench {name}") >= 3
+    takes_nothing = text.startswith(f"usage: llmbench {name} [-h]\n")
+    assert text.count(f"llmbench {name}") >= (1 if takes_nothing else 3)
     assert max(map(len, text.splitlines())) <= 100
 
 

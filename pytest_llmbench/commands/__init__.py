@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from pytest_llmbench.commands.build import Build
 from pytest_llmbench.commands.calibrate_client import CalibrateClient
+from pytest_llmbench.commands.clean import Clean
+from pytest_llmbench.commands.doctor import Doctor
+from pytest_llmbench.commands.logs import Logs
+from pytest_llmbench.commands.ps import Ps
+from pytest_llmbench.commands.pull import Pull
 from pytest_llmbench.commands.report import Report
+from pytest_llmbench.commands.serve import Serve
+from pytest_llmbench.commands.stop import Stop
 
 if TYPE_CHECKING:
     import argparse
@@ -29,4 +37,15 @@ class Command(Protocol):
         """Do it and return the exit code; an `LLMBenchError` is told in one message and no traceback."""
 
 
-COMMANDS: tuple[Command, ...] = (Report(), CalibrateClient())
+COMMANDS: tuple[Command, ...] = (
+    Report(),
+    Doctor(),
+    Serve(),
+    Pull(),
+    Build(),
+    Ps(),
+    Logs(),
+    Stop(),
+    Clean(),
+    CalibrateClient(),
+)

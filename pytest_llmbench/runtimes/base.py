@@ -5,6 +5,7 @@ One class a file behind `Runtime`; `pytest_llmbench.runtimes.RUNTIMES` names the
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from pytest_llmbench.runtimes.server import Server
     from pytest_llmbench.spec.deployment import Deployment
 
-__all__ = ["RunningServer", "Runtime", "StartContext"]
+__all__ = ["RunningServer", "Runtime", "StartContext", "served_name"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,15 @@ class StartContext:
     keep: bool = False
     rebuild: bool = False
     publish: tuple[str, int] | None = None
+
+
+def served_name(deployment: Deployment, context: StartContext) -> str:
+    """Choose the name a server is to answer to.
+
+    No two servers that are measured share one, so that none is taken for another. Those that others are to
+    use are called as the model is.
+    """
+    return deployment.model if context.publish else f"{deployment.model}-{uuid.uuid4().hex[:8]}"
 
 
 class RunningServer(Protocol):

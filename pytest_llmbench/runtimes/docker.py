@@ -14,6 +14,7 @@ from pytest_llmbench.backends.base import Launch
 from pytest_llmbench.errors import ServerError, Unavailable, UsageError
 from pytest_llmbench.models import locate
 from pytest_llmbench.runtimes.activity import activity
+from pytest_llmbench.runtimes.base import served_name
 from pytest_llmbench.runtimes.connect import http_client
 from pytest_llmbench.runtimes.containers.daemon import (
     connect,
@@ -26,6 +27,7 @@ from pytest_llmbench.runtimes.containers.found import find_servers, sweep
 from pytest_llmbench.runtimes.containers.images import ensure_image
 from pytest_llmbench.runtimes.containers.labels import Tag
 from pytest_llmbench.runtimes.containers.mounts import Mount, user_mount, weights_mounts
+from pytest_llmbench.runtimes.containers.reach import CONTAINER_PORT, own_address, published_address
 from pytest_llmbench.runtimes.containers.server import (
     ContainerServer,
     LogCopy,
@@ -35,7 +37,6 @@ from pytest_llmbench.runtimes.containers.server import (
     leave_at_exit,
 )
 from pytest_llmbench.runtimes.containers.wiring import (
-    CONTAINER_PORT,
     Wiring,
     accelerator_of,
     cache_volumes,
@@ -47,6 +48,7 @@ from pytest_llmbench.runtimes.keys import resolve_api_key, resolve_secrets
 from pytest_llmbench.runtimes.owner import this_process
 from pytest_llmbench.runtimes.readiness import answers_as, wait_until_ready
 from pytest_llmbench.runtimes.server import Secret, Server
+from pytest_llmbench.telemetry.visible import visibility
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,7 +59,7 @@ if TYPE_CHECKING:
     from pytest_llmbench.runtimes.containers.images import FoundImage
     from pytest_llmbench.spec.deployment import Deployment
 
-__all__ = ["Docker"]
+__all__ = ["Docker", "sweep_containers"]
 
 T = TypeVar("T")
 
@@ -181,7 +183,7 @@ def _wiring(order: _Order, *, near: bool) -> tuple[Wiring, Tag]:
         session=context.session,
         deployment=deployment.id,
         owner=this_process(),
-        served_name=f"{deployment.model}-{short}",
+        served_name=served_name(deployment, context),
         kept=context.keep,
         fingerprint=order.fingerprint,
         gpus=tuple(gpu.uuid for gpu in context.gpus),
@@ -197,6 +199,8 @@ def _wiring(order: _Order, *, near: bool) -> tuple[Wiring, Tag]:
     )
     caches = cache_volumes(container, order.image.exact)
     environment = {
+        # NVIDIA's are handed over one by one; of AMD's, a container sees all, and is told which to use.
+        **(visibility(context.gpus) if accelerator_of(context) == "rocm" else {}),
         **order.backend.environment(deployment, launch),
         **dict(deployment.env),
         **order.secrets,
@@ -243,7 +247,7 @@ def _ready(
             progress=lambda: activity(int(container.attrs["State"].get("Pid") or 0)),
         )
 
-    base_url = wait(lambda: _address(container, near=near))
+    base_url = wait(lambda: (own_address if near else published_address)(container))
     with http_client(base_url, order.api_key, timeout=_HEALTH_SECONDS) as http:
         wait(lambda: answers_as(tag.served_name, http, backend.health_path))
         ready_seconds = time.monotonic() - begin
@@ -268,15 +272,14 @@ def _ready(
     )
 
 
-def _address(container: DockerContainer, *, near: bool) -> str | None:
-    """Return where to reach a container; None if it has no address yet, or none any more."""
-    settings = container.attrs["NetworkSettings"]
-    if near:
-        networks = settings.get("Networks") or {}
-        own = next((str(one["IPAddress"]) for one in networks.values() if one.get("IPAddress")), "")
-        return f"http://{own}:{CONTAINER_PORT}" if own else None
-    published = (settings.get("Ports") or {}).get(f"{CONTAINER_PORT}/tcp") or []
-    return f"http://{published[0]['HostIp']}:{published[0]['HostPort']}" if published else None
+def sweep_containers() -> None:
+    """Remove the containers of dead owners, where there is a daemon at all.
+
+    Raises:
+        ServerError: the daemon did not answer.
+    """
+    if daemon_shortage() is None:
+        sweep(connect())
 
 
 def _discard(client: Client, name: str, container: DockerContainer) -> None:

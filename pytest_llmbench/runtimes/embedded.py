@@ -6,12 +6,12 @@ import importlib.util
 import os
 import sys
 import time
-import uuid
 from typing import TYPE_CHECKING
 
 from pytest_llmbench.backends import BACKENDS
 from pytest_llmbench.errors import Unavailable
 from pytest_llmbench.models import locate
+from pytest_llmbench.runtimes.base import served_name
 from pytest_llmbench.runtimes.child_process import ChildProcess
 from pytest_llmbench.runtimes.connect import http_client
 from pytest_llmbench.runtimes.gpus import gpu_shortage
@@ -34,6 +34,7 @@ __all__ = ["Embedded", "EmbeddedServer"]
 _BACKEND = "llama"
 _CHILD = "pytest_llmbench.runtimes.embedded_child"
 _HEALTH_SECONDS = 2.0
+_ANY_PORT = ("127.0.0.1", 0)
 
 
 class EmbeddedServer:
@@ -110,10 +111,13 @@ class Embedded:
         begin: float,
     ) -> EmbeddedServer:
         weights, args, api_key = what
-        alias = f"{deployment.model}-{uuid.uuid4().hex[:8]}"
+        alias = served_name(deployment, context)
+        host, port = context.publish or _ANY_PORT
         request: ChildRequest = {
             "model": str(weights),
             "alias": alias,
+            "host": host,
+            "port": port,
             # On paper only, for tests of leasing: a server that has them runs on the CPU.
             "gpus": sum(gpu.vendor != "listed" for gpu in context.gpus),
             "args": dict(args),
@@ -130,6 +134,7 @@ class Embedded:
             context,
             what=deployment.id,
             telling=backend.telling_lines,
+            cause=backend.cause,
         )
         base_url = str(report["address"]).rstrip("/")
         with http_client(base_url, api_key, timeout=_HEALTH_SECONDS) as http:

@@ -31,10 +31,12 @@ _PR_SET_PDEATHSIG = 1
 
 
 class ChildRequest(TypedDict):
-    """What the parent asks for; `parent` is its process id."""
+    """What the parent asks for; `parent` is its process id, port 0 any that is free."""
 
     model: str
     alias: str
+    host: str
+    port: int
     gpus: int
     args: dict[str, ArgValue]
     api_key: str | None
@@ -83,8 +85,8 @@ def parameters(engine: Any, request: ChildRequest) -> Any:  # noqa: ANN401 - the
     settings = engine.CommonParams()
     settings.model.path = request["model"]
     settings.model_alias = {request["alias"]}
-    settings.hostnames = ["127.0.0.1"]
-    settings.port = 0
+    settings.hostnames = [request["host"]]
+    settings.port = request["port"]
     settings.endpoint_metrics = True
     if request["api_key"]:
         settings.api_keys = [request["api_key"]]

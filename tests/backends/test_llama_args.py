@@ -34,6 +34,8 @@ def test_every_argument_reaches_the_engine(name: str) -> None:
             {
                 "model": "m",
                 "alias": "a",
+                "host": "127.0.0.1",
+                "port": 0,
                 "gpus": 0,
                 "args": {name: value},
                 "api_key": None,

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 IMAGE = os.environ.get("LLMBENCH_TEST_IMAGE", "")
 """A llama-server image; `scripts/test-docker` builds it."""
+BASE = os.environ.get("LLMBENCH_TEST_BASE", "debian:bookworm-slim")
+"""A Debian image to build small ones on."""
 
 
 class Start(Protocol):

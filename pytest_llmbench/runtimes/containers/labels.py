@@ -10,10 +10,13 @@ from pytest_llmbench.runtimes.owner import Owner
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["MARK", "Tag"]
+__all__ = ["CACHE_VOLUMES", "MARK", "Tag"]
 
 MARK = "pytest-llmbench"
 """The label that makes a container, a volume or a built image ours; its value is what kind it is."""
+
+CACHE_VOLUMES = "pytest-llmbench-cache-"
+"""What the names of volumes for compile caches begin with."""
 
 
 @dataclass(frozen=True, slots=True)

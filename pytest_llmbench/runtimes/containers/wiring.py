@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_llmbench.errors import UsageError
 from pytest_llmbench.runtimes.containers.daemon import sdk
+from pytest_llmbench.runtimes.containers.labels import CACHE_VOLUMES
+from pytest_llmbench.runtimes.containers.reach import CONTAINER_PORT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,10 +18,7 @@ if TYPE_CHECKING:
     from pytest_llmbench.runtimes.containers.mounts import Mount
     from pytest_llmbench.spec.deployment import Deployment
 
-__all__ = ["CONTAINER_PORT", "Wiring", "accelerator_of", "cache_volumes"]
-
-CONTAINER_PORT = 8000
-"""Where every server listens inside its container; each has a network of its own."""
+__all__ = ["Wiring", "accelerator_of", "cache_volumes"]
 
 _AMD_DEVICES = ("/dev/kfd", "/dev/dri")
 
@@ -64,9 +63,8 @@ class Wiring:
 
 def accelerator_of(context: StartContext) -> Accelerator:
     """Say what an image must compute with, by the GPUs that the server is given."""
-    if not context.gpus:
-        return "cpu"
-    return "rocm" if getattr(context.gpus[0], "vendor", "nvidia") == "amd" else "cuda"
+    vendors: Mapping[str, Accelerator] = {"nvidia": "cuda", "amd": "rocm"}
+    return vendors.get(context.gpus[0].vendor, "cpu") if context.gpus else "cpu"
 
 
 def devices(context: StartContext) -> dict[str, Any]:
@@ -115,4 +113,4 @@ def _ulimit(name: str, value: str) -> object:
 def cache_volumes(container: Container, exact: str) -> dict[str, str]:
     """Name the volumes of an engine's compile caches: one a folder, by the image's digest."""
     short = exact.removeprefix("sha256:")[:16]
-    return {f"pytest-llmbench-cache-{short}-{index}": path for index, path in enumerate(container.caches)}
+    return {f"{CACHE_VOLUMES}{short}-{index}": path for index, path in enumerate(container.caches)}

@@ -1,0 +1,60 @@
+"""`llmbench ps`: the servers in containers that there are."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from pytest_llmbench.commands.named import state
+from pytest_llmbench.runtimes.containers.daemon import connect
+from pytest_llmbench.runtimes.containers.found import find_servers
+from pytest_llmbench.runtimes.containers.reach import address_of
+
+if TYPE_CHECKING:
+    import argparse
+
+__all__ = ["Ps"]
+
+
+class Ps:
+    """Lists our containers."""
+
+    name = "ps"
+    summary = "list the servers in containers, and whose they are"
+    description = """\
+List our servers in containers. `in use`: the session that started it lives. `kept`: it
+was started with --bench-keep or `llmbench serve --detach`; `llmbench stop` ends it.
+`left over`: its session was killed; the next start removes it, and so does
+`llmbench clean`. `of elsewhere`: started in another process namespace or on another
+host, so that nobody here can tell."""
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Take nothing."""
+
+    def run(self, arguments: argparse.Namespace) -> int:  # noqa: ARG002 - as the Protocol has it
+        """Print a line for each.
+
+        Raises:
+            Unavailable: no Docker.
+        """
+        servers = find_servers(connect())
+        if not servers:
+            sys.stdout.write("no servers in containers\n")
+            return 0
+        rows = [("NAME", "STATE", "STATUS", "ADDRESS", "SESSION", "OWNER")]
+        rows += [
+            (
+                found.name,
+                state(found),
+                str(found.container.status),
+                address_of(found.container) or "-",
+                found.tag.session or "-",
+                str(found.tag.owner.pid),
+            )
+            for found in servers
+        ]
+        widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+        for row in rows:
+            cells = (f"{cell:{width}}" for cell, width in zip(row, widths, strict=True))
+            sys.stdout.write("  ".join(cells).rstrip() + "\n")
+        return 0

@@ -1,0 +1,36 @@
+"""Telling the person at the terminal how far something is."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+
+__all__ = ["Showing"]
+
+
+class Showing:
+    """Shows one line that changes, on standard error; where that is no terminal, a line for each new step.
+
+    To be called with short texts such as `pulling x · 10 MiB of 2.0 GiB`, of which what stands before the
+    first ` · ` is the step.
+    """
+
+    def __init__(self) -> None:
+        self._step = ""
+        self._terminal = sys.stderr.isatty()
+
+    def __call__(self, text: str) -> None:
+        """Show a text in place of the last one."""
+        if self._terminal:
+            width = shutil.get_terminal_size().columns - 1
+            sys.stderr.write(f"\r\x1b[K{text[:width]}")
+        elif (step := text.partition(" · ")[0]) != self._step:
+            self._step = step
+            sys.stderr.write(f"{step}\n")
+        sys.stderr.flush()
+
+    def clear(self) -> None:
+        """Take the line away."""
+        if self._terminal:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
