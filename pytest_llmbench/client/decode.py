@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import compress
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -78,6 +79,8 @@ def _decode_stream(response: Response, dialect: Dialect, trace: RequestTrace, *,
     trace.failure = error or trace.failure or _lack(response, trace, done=done)
     if keep_text or (trace.failure is None and trace.output_tokens is None):
         trace.text = "".join(texts)
+    if keep_text:
+        trace.answer = "".join(compress(texts, chunks.answer))
 
 
 def _news(delta: Delta, reply: str) -> Delta:

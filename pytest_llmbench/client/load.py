@@ -16,11 +16,11 @@ from pytest_llmbench.client.decode import decode
 from pytest_llmbench.client.descriptors import demand_descriptors
 from pytest_llmbench.client.dialects import DIALECTS
 from pytest_llmbench.client.parts import Packer, Spool
-from pytest_llmbench.client.plan import LoadOutcome, LoadPlan, Progress
+from pytest_llmbench.client.plan import LoadOutcome, LoadPlan, Progress, Replies
 from pytest_llmbench.client.priority import own_core, real_time
 from pytest_llmbench.client.proxied import ProxiedConnection
 from pytest_llmbench.client.stamps import prime
-from pytest_llmbench.client.watch import ClockWatch, report_progress, watch_silence
+from pytest_llmbench.client.watch import ClockWatch, report_progress, tell_replies, watch_silence
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -35,31 +35,33 @@ _LEAD = 20_000_000
 _HTTP_ERRORS = 400
 
 
-def run(plan: LoadPlan, on_progress: Callable[[Progress], None], meet: Callable[[], int]) -> LoadOutcome:
+def run(plan: LoadPlan, tell: Callable[[Progress | Replies], None], meet: Callable[[], int]) -> LoadOutcome:
     """Carry out a plan: warm-up in a closed loop, on the streams that will be measured, then its requests.
 
     `meet` is called in between; it returns the moment (ns) at which the window begins, for whoever shares
-    the load, and may block until that is known. Nothing is decoded, and no garbage is collected, between the
-    window's bounds.
+    the load, and may block until that is known. No garbage is collected between the window's bounds, and
+    nothing is decoded but what `keep_text` wants told as it comes.
 
     Raises:
         MeasurementError: the server's name has no address, or the system permits too few connections.
     """
     demand_descriptors(plan.concurrency)
     with contextlib.closing(Spool()) as spool:
-        return hot_loop.run(_run(plan, on_progress, meet, spool))
+        return hot_loop.run(_run(plan, tell, meet, spool))
 
 
 async def _run(
-    plan: LoadPlan, on_progress: Callable[[Progress], None], meet: Callable[[], int], spool: Spool
+    plan: LoadPlan, tell: Callable[[Progress | Replies], None], meet: Callable[[], int], spool: Spool
 ) -> LoadOutcome:
     load, clock = _Load(plan, spool), ClockWatch()
     primed = prime()
     attendants = [
-        asyncio.create_task(report_progress(load.progress, on_progress)),
+        asyncio.create_task(report_progress(load.progress, tell)),
         asyncio.create_task(watch_silence(load.streams, plan.timeouts)),
         asyncio.create_task(clock.watch()),
     ]
+    if plan.keep_text:
+        attendants.append(asyncio.create_task(tell_replies(load.ended, tell)))
     gc.collect()
     gc.freeze()
     gc.disable()
@@ -104,6 +106,7 @@ class _Load:
         self.streams: list[Transport] = []
         self._responses: dict[int, Response] = {}
         self._packer = Packer(self._loop, spool)
+        self._untold: list[int] = []
         self._failed = 0
 
     def progress(self) -> Progress:
@@ -165,16 +168,24 @@ class _Load:
     async def _send(self, stream: Transport, index: int, scheduled: int | None) -> Response:
         response = await stream.request(self._dialect.path, self._plan.bodies[index], scheduled)
         self._responses[index] = response
+        self._untold.append(index)
         self._packer.pack_soon(response.parts)
         self._failed += response.failure is not None or response.status >= _HTTP_ERRORS
         return response
 
+    def ended(self) -> RequestTrace | None:
+        """Decode a response of which nobody was told yet; None if there is none."""
+        return self._trace(self._untold.pop(0)) if self._untold else None
+
     def traces(self) -> Iterator[RequestTrace]:
         """Decode what came back, and let go of it on the way."""
-        plan = self._plan
         for index in sorted(self._responses):
-            response = self._responses.pop(index)
-            yield decode(response, self._dialect, index, warmup=index < plan.warmup, keep_text=plan.keep_text)
+            yield self._trace(index)
+            del self._responses[index]
+
+    def _trace(self, index: int) -> RequestTrace:
+        plan, response = self._plan, self._responses[index]
+        return decode(response, self._dialect, index, warmup=index < plan.warmup, keep_text=plan.keep_text)
 
     def close(self) -> None:
         """Close all connections."""

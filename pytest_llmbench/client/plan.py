@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pytest_llmbench.client.trace import RequestTrace
 
-__all__ = ["Go", "LoadOutcome", "LoadPlan", "Progress", "Ready", "Timeouts"]
+__all__ = ["Go", "LoadOutcome", "LoadPlan", "Progress", "Ready", "Replies", "Timeouts"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class LoadPlan:
         arrivals: for each measured request, when it is due, in ns from the start of the window.
         duration: no request is sent later than so many seconds into the window; those that were not are
             absent from the outcome.
-        keep_text: store the generated text in the traces.
+        keep_text: store the generated text in the traces, and tell of replies as they end (`Replies`).
         process: which of the generator's processes carries it out, if they share it.
     """
 
@@ -67,6 +67,13 @@ class Progress:
     finished: int
     failed: int
     total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Replies:
+    """Requests of a running plan that have ended since the last such message, those of the warm-up too."""
+
+    traces: tuple[RequestTrace, ...]
 
 
 @dataclass(frozen=True, slots=True)

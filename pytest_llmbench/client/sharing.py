@@ -11,8 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pytest_llmbench.client.plan import LoadPlan
+    from pytest_llmbench.client.trace import RequestTrace
 
-__all__ = ["default_processes", "merge", "share"]
+__all__ = ["default_processes", "merge", "renumbered", "share"]
 
 STREAMS_A_PROCESS = 1024
 """Streams one process carries: measured, 86,000 to 92,000 chunks a second at that many, a core full."""
@@ -55,15 +56,20 @@ def share(plan: LoadPlan, processes: int) -> list[LoadPlan]:
     ]
 
 
+def renumbered(traces: Sequence[RequestTrace], process: int, count: int) -> Sequence[RequestTrace]:
+    """Give the traces of one of `count` shares their numbers in the whole plan."""
+    for trace in traces:
+        trace.index = trace.index * count + process
+    return traces
+
+
 def merge(outcomes: Sequence[LoadOutcome]) -> LoadOutcome:
     """Put together what came of the shares, which are given in their order."""
     if len(outcomes) == 1:
         return outcomes[0]
     traces = []
     for process, outcome in enumerate(outcomes):
-        for trace in outcome.traces:
-            trace.index = trace.index * len(outcomes) + process
-            traces.append(trace)
+        traces += renumbered(outcome.traces, process, len(outcomes))
     traces.sort(key=lambda trace: trace.index)
     return LoadOutcome(
         traces,

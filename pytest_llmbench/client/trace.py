@@ -134,6 +134,7 @@ class RequestTrace:
         server_prefill: what the server says it spent on the prompt, s.
         server_decode: what the server says it spent from the first token to the last, s.
         text: the reply, only if it was asked for or nobody has counted its tokens yet.
+        answer: what of the text came as answer, not as reasoning; only if it was asked for.
     """
 
     index: int
@@ -156,6 +157,7 @@ class RequestTrace:
     served_model: str | None = None
     failure: Failure | None = None
     text: str | None = None
+    answer: str | None = None
 
     @property
     def ok(self) -> bool:

@@ -7,13 +7,16 @@ import time
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from pytest_llmbench.client.plan import Replies
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from pytest_llmbench.client.plan import Progress, Timeouts
+    from pytest_llmbench.client.trace import RequestTrace
     from pytest_llmbench.client.transport import Transport
 
-__all__ = ["ClockWatch", "report_progress", "watch_silence"]
+__all__ = ["ClockWatch", "report_progress", "tell_replies", "watch_silence"]
 
 _PROGRESS_SECONDS = 0.5
 _SILENCE_SECONDS = 0.1
@@ -27,6 +30,21 @@ async def report_progress(progress: Callable[[], Progress], on_progress: Callabl
     while True:
         on_progress(progress())
         await asyncio.sleep(_PROGRESS_SECONDS)
+
+
+async def tell_replies(ended: Callable[[], RequestTrace | None], tell: Callable[[Replies], None]) -> None:
+    """Tell of replies that have ended, again and again, until cancelled; `ended` gives one at a time.
+
+    Between two of them the streams have their turn: decoding one takes about a millisecond.
+    """
+    while True:
+        await asyncio.sleep(_PROGRESS_SECONDS)
+        traces = []
+        while (trace := ended()) is not None:
+            traces.append(trace)
+            await asyncio.sleep(0)
+        if traces:
+            tell(Replies(tuple(traces)))
 
 
 async def watch_silence(streams: Sequence[Transport], timeouts: Timeouts) -> None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_llmbench.client.plan import Progress
+    from pytest_llmbench.client.trace import RequestTrace
 
 GOOD = b"".join(stream(content("a"), content("b", "stop"), usage(3, 2)))
 
@@ -86,6 +87,32 @@ def test_text_only_when_asked(generator: LoadGenerator) -> None:
         (silent,) = generator.run(plan(server.url, 1)).traces
         (telling,) = generator.run(plan(server.url, 1, keep_text=True)).traces
     assert (silent.text, telling.text) == (None, "ab")
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_replies_are_told_as_they_end(processes: int) -> None:
+    """While others are under way, each once, under its number in the plan; the last by the outcome only."""
+    told: list[RequestTrace] = []
+    with_texts = LoadGenerator(processes)
+
+    def script(peer: Peer) -> None:
+        for wait in (0.0, 0.0, 0.8, 0.0):
+            peer.receive()
+            peer.send(GOOD, then_wait=wait)
+
+    try:
+        with FakeServer(script) as server:
+            outcome = with_texts.run(
+                plan(server.url, 8, concurrency=2, keep_text=True), on_replies=told.extend
+            )
+    finally:
+        with_texts.close()
+    assert [trace.text for trace in outcome.traces] == ["ab"] * 8
+    assert [trace.answer for trace in outcome.traces] == ["ab"] * 8
+    numbers = [trace.index for trace in told]
+    assert sorted(numbers) == sorted(set(numbers))
+    assert set(range(4)) <= set(numbers)
+    assert all(trace.text == "ab" for trace in told)
 
 
 def test_progress(generator: LoadGenerator) -> None:

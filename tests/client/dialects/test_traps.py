@@ -45,6 +45,7 @@ def test_start_of_a_message_is_no_first_token() -> None:
 def test_reasoning_is_first_output() -> None:
     """TTFT ends with the first reasoning, not the first answer (guidellm#737, inference-perf#559)."""
     trace = trace_of("openai-chat", _said(None, reasoning_content="hm"), _said("a"), END)
+    assert (trace.text, trace.answer) == ("hma", "a")
     values = request_values(trace)
     assert values["ttft"] == [pytest.approx(READ)]
     assert values["ttft_answer"] == [pytest.approx(2 * READ)]
