@@ -12,7 +12,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pytest_llmbench.client.generator import LoadGenerator
     from pytest_llmbench.errors import LLMBenchError
-    from pytest_llmbench.fixtures import Bench
+    from pytest_llmbench.evals.base import Eval
+    from pytest_llmbench.evals.gsm8k.task import GSM8K
+    from pytest_llmbench.evals.ifeval.task import IFEval
+    from pytest_llmbench.evals.outcome import EvalResult
+    from pytest_llmbench.fixtures import Bench, Evaluate
     from pytest_llmbench.measuring import measure
     from pytest_llmbench.metrics.registry import METRICS
     from pytest_llmbench.metrics.summary import Summary
@@ -23,11 +27,16 @@ if TYPE_CHECKING:
     from pytest_llmbench.workloads.loads import ArrivalProcess, Load
 
 __all__ = [
+    "GSM8K",
     "METRICS",
     "ArrivalProcess",
     "Bench",
     "BenchResult",
     "Deployment",
+    "Eval",
+    "EvalResult",
+    "Evaluate",
+    "IFEval",
     "LLMBenchError",
     "Load",
     "LoadGenerator",
@@ -38,11 +47,16 @@ __all__ = [
 ]
 
 _HOMES = {
+    "GSM8K": "evals.gsm8k.task",
     "METRICS": "metrics.registry",
     "ArrivalProcess": "workloads.loads",
     "Bench": "fixtures",
     "BenchResult": "result",
     "Deployment": "spec.deployment",
+    "Eval": "evals.base",
+    "EvalResult": "evals.outcome",
+    "Evaluate": "fixtures",
+    "IFEval": "evals.ifeval.task",
     "LLMBenchError": "errors",
     "Load": "workloads.loads",
     "LoadGenerator": "client.generator",

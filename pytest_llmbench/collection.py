@@ -14,9 +14,10 @@ if TYPE_CHECKING:
 
     from pytest_llmbench.settings import Settings
     from pytest_llmbench.spec.deployment import Deployment
+    from pytest_llmbench.spec.evals import EvalSettings
     from pytest_llmbench.spec.workload import Workload
 
-__all__ = ["MARKERS", "Axis", "Place", "bench_marker", "not_asked", "place_of"]
+__all__ = ["MARKERS", "Axis", "Place", "bench_marker", "is_eval", "not_asked", "place_of"]
 
 MARKERS = (
     (
@@ -25,7 +26,10 @@ MARKERS = (
         " `requests`, `warmup`, `runs`, `duration`, `arrival`, `burstiness`, `timeout`, `first_timeout` and"
         " `gap_timeout` win over the options of these names."
     ),
-    "eval: a quality evaluation of a model, run with `-m eval`.",
+    (
+        "eval: an evaluation of what a model answers, run with `-m eval`; of a test that takes `evaluate`,"
+        " `eval:` in the configuration says which deployments and which `concurrency` it runs on."
+    ),
 )
 
 MARKER_ARGUMENTS = (
@@ -43,6 +47,7 @@ MARKER_ARGUMENTS = (
     "gap_timeout",
 )
 AXIS_FIXTURE = "llm_server"
+EVAL_FIXTURE = "evaluate"
 _FIXTURES = "pytest_llmbench.fixtures"
 DEFAULT_WORKLOADS = ("short",)
 DEFAULT_CONCURRENCY = (1,)
@@ -97,7 +102,11 @@ class Axis:
     """Spreads tests over deployments, workloads and concurrencies, and puts them in order."""
 
     def __init__(
-        self, deployments: Sequence[Deployment], workloads: Mapping[str, Workload], settings: Settings
+        self,
+        deployments: Sequence[Deployment],
+        workloads: Mapping[str, Workload],
+        settings: Settings,
+        evals: EvalSettings,
     ) -> None:
         """Take what is to be spread over.
 
@@ -107,7 +116,7 @@ class Axis:
         if not deployments:
             message = "the configuration names no model, so there is nothing to measure"
             raise UsageError(message)
-        self._settings = settings
+        self._settings, self._evals = settings, evals
         self._workloads = workloads
         replicates = settings.get("replicates")
         # Replicate-major (A1 B1 A2 B2): what drifts over the session hits every deployment alike.
@@ -123,6 +132,9 @@ class Axis:
         self._deployment_of = {
             name: place.deployment.id for name, place in zip(self._ids, self._places, strict=True)
         }
+        from pytest_llmbench.evals.policy import chosen_deployments  # noqa: PLC0415 - see `_streams`
+
+        self._evaluated = set(chosen_deployments(evals.policy, deployments))
         self._order = {place: position for position, place in enumerate(self._places)}
         self._asked_workloads = [self.workload(name) for name in settings.get("workload") or ()]
 
@@ -163,16 +175,22 @@ class Axis:
         if not _is_ours(metafunc.definition):
             return
         marker = bench_marker(metafunc.definition)
-        metafunc.parametrize(AXIS_FIXTURE, self._places, ids=self._ids, indirect=True, scope="session")
+        evaluates = EVAL_FIXTURE in metafunc.fixturenames
+        chosen = [
+            (place, name)
+            for place, name in zip(self._places, self._ids, strict=True)
+            if not evaluates or place.deployment in self._evaluated
+        ]
+        places, ids = [place for place, _ in chosen], [name for _, name in chosen]
+        metafunc.parametrize(AXIS_FIXTURE, places, ids=ids, indirect=True, scope="session")
         if _is_open(metafunc, "workload"):
-            chosen = self._asked_workloads or [
+            asked = self._asked_workloads or [
                 self.workload(name) for name in _several(marker.get("workloads", DEFAULT_WORKLOADS))
             ]
-            chosen = list({workload.id: workload for workload in chosen}.values())
-            metafunc.parametrize("workload", chosen, ids=[workload.id for workload in chosen])
+            workloads = list({workload.id: workload for workload in asked}.values())
+            metafunc.parametrize("workload", workloads, ids=[workload.id for workload in workloads])
         if _is_open(metafunc, "concurrency"):
-            asked = self._settings.get("concurrency") or marker.get("concurrency", DEFAULT_CONCURRENCY)
-            streams = tuple(dict.fromkeys(_several(asked)))
+            streams = self._streams(marker, evaluates=evaluates)
             metafunc.parametrize("concurrency", streams, ids=[f"c{count:03d}" for count in streams])
         if _is_open(metafunc, "rate"):
             asked = self._settings.get("rate") or marker.get("rate", DEFAULT_RATE)
@@ -180,6 +198,15 @@ class Axis:
 
             rates = tuple(dict.fromkeys(_several(asked)))
             metafunc.parametrize("rate", rates, ids=[rate_id(rate) for rate in rates])
+
+    def _streams(self, marker: Mapping[str, Any], *, evaluates: bool) -> tuple[int, ...]:
+        """Settle the numbers of streams: options over the marker over what is usual."""
+        from pytest_llmbench.evals.policy import chosen_concurrency  # noqa: PLC0415 - not at every start
+
+        usual = self._evals.concurrency if evaluates else DEFAULT_CONCURRENCY
+        asked = self._settings.get("concurrency") or marker.get("concurrency", usual)
+        streams = tuple(dict.fromkeys(_several(asked)))
+        return chosen_concurrency(self._evals.policy, streams) if evaluates else streams
 
     def sort(self, items: list[pytest.Item], unavailable: Callable[[Place], str | None]) -> None:
         """Put tests of one place together, so that each replicate starts its server once.
@@ -221,6 +248,11 @@ def _is_open(metafunc: pytest.Metafunc, name: str) -> bool:
     ]
     names = [part for names in given for part in (names.split(",") if isinstance(names, str) else names)]
     return name not in [part.strip() for part in names]
+
+
+def is_eval(item: pytest.Item) -> bool:
+    """Whether a test evaluates."""
+    return EVAL_FIXTURE in getattr(item, "fixturenames", ())
 
 
 def place_of(item: pytest.Item) -> Place | None:

@@ -1,4 +1,4 @@
-"""What a test author sees: `llm_server` and `bench`."""
+"""What a test author sees: `llm_server`, `bench` and `evaluate`."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_llmbench.capacity import Capacity
+    from pytest_llmbench.evals.base import Eval
+    from pytest_llmbench.evals.outcome import EvalResult
     from pytest_llmbench.measurements import Measurements
     from pytest_llmbench.result import BenchResult
     from pytest_llmbench.runtimes.server import Server
     from pytest_llmbench.session import Session
     from pytest_llmbench.spec.workload import Workload
 
-__all__ = ["SESSION", "Bench", "bench", "llm_server"]
+__all__ = ["SESSION", "Bench", "Evaluate", "bench", "evaluate", "llm_server"]
 
 SESSION: pytest.StashKey[Session] = pytest.StashKey()
 
@@ -80,6 +82,25 @@ class Bench(Protocol):
         """
 
 
+class Evaluate(Protocol):
+    """The type of the `evaluate` fixture."""
+
+    def __call__(
+        self,
+        eval_: Eval | str,
+        *,
+        concurrency: int | None = None,
+        limit: int | None = None,
+        max_tokens: int | None = None,
+    ) -> EvalResult:
+        """Run an eval (or the one of that name: `ifeval`, `gsm8k`, `gsm8k-cot`) on the test's server.
+
+        `concurrency` streams share the prompts, by default the most that `eval:` in the configuration names;
+        `limit` asks only so many, drawn by the seed. `max_tokens` bounds a reply, thinking included.
+        `--bench-eval-limit` and `--bench-output-tokens` override these arguments.
+        """
+
+
 @pytest.fixture(scope="session")
 def llm_server(request: pytest.FixtureRequest) -> Iterator[Server]:
     """Have a running server: `base_url`, `served_model`, `facts`. The test runs once for every deployment."""
@@ -94,6 +115,35 @@ def bench(request: pytest.FixtureRequest, llm_server: Server) -> Bench:
     `result = bench("short", concurrency=8)`, then `result.ttft.p50`, in seconds.
     """
     return _Bench(request.config.stash[SESSION].measurements, request.node, llm_server)
+
+
+@pytest.fixture
+def evaluate(request: pytest.FixtureRequest, llm_server: Server) -> Evaluate:
+    """Evaluate what the server of this test answers.
+
+    `result = evaluate("ifeval")`, then `result["strict"]`, a share from 0 to 1.
+    """
+    evaluations = request.config.stash[SESSION].evaluations
+
+    def evaluate(
+        eval_: Eval | str,
+        *,
+        concurrency: int | None = None,
+        limit: int | None = None,
+        max_tokens: int | None = None,
+    ) -> EvalResult:
+        __tracebackhide__ = True
+        with plainly():
+            return evaluations.evaluate(
+                request.node,
+                llm_server,
+                eval_,
+                concurrency=concurrency,
+                limit=limit,
+                max_tokens=max_tokens,
+            )
+
+    return evaluate
 
 
 class _Bench:

@@ -10,7 +10,9 @@ from pytest_llmbench.baselines.limits import DEFAULT_LIMITS, parse_limits
 from pytest_llmbench.baselines.store import BaselineStore, check_name
 from pytest_llmbench.baselines.wording import regression_message
 from pytest_llmbench.errors import InvalidMeasurement, Judged, Regression
+from pytest_llmbench.evals.judge import judge_evaluation
 from pytest_llmbench.records import VerdictRecord
+from pytest_llmbench.reports.eval_wording import failure_message
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,6 +42,8 @@ class Judge:
         store = BaselineStore(results / "baselines")
         name = settings.get("compare")
         self.baseline: Baseline | None = None
+        self.evals = 1
+        """Evals of this session, who share the chance of a false alarm."""
         if name is not None:
             self.baseline = store.load(name or store.default_name())
         if (save := settings.get("save")) is not None:
@@ -55,6 +59,8 @@ class Judge:
         last = results[-1]
         if not last.validity.valid:
             return VerdictRecord(verdict="invalid", message="; ".join(last.validity.reasons))
+        if last.evaluation is not None:
+            return judge_evaluation(last, self.baseline, environment, evals=self.evals)
         if last.neighbours is not None:
             return VerdictRecord(verdict="none", message="measured beside others: not judged")
         if self.baseline is None:
@@ -76,6 +82,8 @@ class Judge:
             lines += [f"{failure.count} requests failed: {failure.message}" for failure in failures[:3]]
             lines.append(f"{result.cell} was not judged and will not enter a baseline")
             return InvalidMeasurement("\n".join(lines))
+        if verdict.verdict in FAILING and result.evaluation is not None:
+            return Regression(failure_message(result, result.evaluation))
         if verdict.verdict in FAILING:
             return Regression(regression_message(result, verdict))
         return None

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_llmbench.capacity import find_capacity
-from pytest_llmbench.client.generator import LoadGenerator
 from pytest_llmbench.client.plan import Timeouts
 from pytest_llmbench.collection import bench_marker, place_of
 from pytest_llmbench.errors import MeasurementError, ServerError, Unavailable, UsageError
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     import pytest
 
     from pytest_llmbench.capacity import Capacity
+    from pytest_llmbench.client.generator import LoadGenerator
     from pytest_llmbench.client.plan import Progress
     from pytest_llmbench.collection import Axis
     from pytest_llmbench.progress import ProgressLine
@@ -55,6 +55,7 @@ class Measurements:
         axis: Axis,
         servers: Servers,
         *,
+        generator: LoadGenerator,
         progress: ProgressLine,
         rootdir: Path,
         keep: Callable[[ResultRecord], None],
@@ -62,7 +63,7 @@ class Measurements:
         self._settings, self._plan, self._axis, self._servers = settings, plan, axis, servers
         self._progress, self._rootdir, self._record = progress, rootdir, keep
         self._slos = read_slos(settings)
-        self._generator = LoadGenerator()
+        self._generator = generator
         self._neighbours: tuple[str, ...] | None = None
         """Seen since a record was kept."""
 
@@ -210,10 +211,6 @@ class Measurements:
 
     def _id(self) -> str:
         return self._servers.folder().parent.name
-
-    def close(self) -> None:
-        """End the load generator."""
-        self._generator.close()
 
 
 def _beside(record: ResultRecord, neighbours: tuple[str, ...] | None) -> ResultRecord:

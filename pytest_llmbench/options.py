@@ -181,6 +181,20 @@ OPTIONS = (
         "METRIC.STAT=BOUND",
         commas=True,
     ),
+    Option("eval-limit", "int", "ask only so many prompts of an eval, drawn by its seed: a subset", "N"),
+    Option(
+        "eval-resume",
+        "text",
+        "do not ask again what an eval that was interrupted has replies to (default: in the newest session)",
+        "SESSION",
+        const="",
+    ),
+    Option(
+        "data-dir",
+        "text",
+        "folder with the data of evals (ifeval/, gsm8k/, nltk_data/), instead of fetching it",
+        "DIR",
+    ),
     # What to keep
     Option("label", "list", "note to store with the results; repeatable", "KEY=VALUE"),
     Option("json", "text", "write the JSON report here as well", "PATH"),

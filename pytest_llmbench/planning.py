@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -58,7 +59,7 @@ def read_plan(settings: Settings, rootdir: Path) -> tuple[Plan, dict[str, Worklo
         tp=settings.get("tp") or (),
         gpus=settings.get("gpus") or (),
     )
-    plan = resolve(configuration, selection, BACKENDS, known_facts)
+    plan = replace(resolve(configuration, selection, BACKENDS, known_facts), evals=configuration.evals)
     _check_names(plan.deployments, settings)
     return plan, dict(configuration.workloads)
 

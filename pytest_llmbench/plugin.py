@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_llmbench import collection
-from pytest_llmbench.fixtures import SESSION, bench, llm_server
+from pytest_llmbench.fixtures import SESSION, bench, evaluate, llm_server
 from pytest_llmbench.outcomes import demanded, plainly, usage_errors
 from pytest_llmbench.settings import Settings, add_options
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pytest_llmbench.reporting import Reporting
     from pytest_llmbench.session import Session
 
-__all__ = ["bench", "llm_server"]
+__all__ = ["bench", "evaluate", "llm_server"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_llmbench.evals.base import settings_of
+from pytest_llmbench.evals.scores import marks_of
 from pytest_llmbench.records import (
     DeploymentRecord,
+    EvalRecord,
     FailureCount,
     LoadRecord,
     MetricRecord,
@@ -18,11 +21,14 @@ from pytest_llmbench.records import (
     VerdictRecord,
     WorkloadRecord,
 )
+from pytest_llmbench.reports.eval_wording import eval_notes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from pytest_llmbench.capacity import Capacity
+    from pytest_llmbench.evals.outcome import EvalResult
     from pytest_llmbench.metrics.run import Run
     from pytest_llmbench.metrics.summary import Summary
     from pytest_llmbench.metrics.validity import Validity
@@ -31,7 +37,7 @@ if TYPE_CHECKING:
     from pytest_llmbench.spec.deployment import Deployment
     from pytest_llmbench.spec.workload import Workload
 
-__all__ = ["record_result", "record_search"]
+__all__ = ["record_evaluation", "record_result", "record_search"]
 
 
 def record_result(result: BenchResult, nodeid: str, deployment: Deployment) -> ResultRecord:
@@ -74,6 +80,57 @@ def record_search(capacity: Capacity[int] | Capacity[float]) -> SearchRecord:
         ),
         notes=found.notes,
     )
+
+
+def record_evaluation(
+    result: EvalResult, nodeid: str, deployment: Deployment, *, floors: Mapping[str, float], folder: Path
+) -> ResultRecord:
+    """Return the record of an eval, not judged yet; its replies are named relative to `folder`.
+
+    What makes a benchmark invalid is only a note here: times that the client was late to take do not
+    change an answer. An eval is invalid if prompts have no reply.
+    """
+    record = record_result(result.speed, nodeid, deployment)
+    marked, marks = marks_of(result.verdicts)
+    evaluation = EvalRecord(
+        name=result.eval.name,
+        scorer=result.eval.scorer,
+        dataset=result.dataset,
+        prompts=result.prompts,
+        asked=result.asked,
+        subset_seed=result.subset_seed,
+        scores=dict(result.scores),
+        floors=dict(floors),
+        marked=marked,
+        marks=marks,
+        settings=settings_of(result.eval),
+        sampling=result.sampling.record,
+        max_tokens=result.max_tokens,
+        unanswered=result.asked - len(result.replies),
+        truncated=sum(reply.truncated for reply in result.replies),
+        thought=sum(bool(reply.thinking) for reply in result.replies),
+        retried=result.retried,
+        resumed=sum(reply.resumed for reply in result.replies),
+        repeated=result.repeated,
+        same=result.same,
+        template_checked=result.template.checked,
+        template_agreed=result.template.agreed,
+        template_tokens=result.template.tokens,
+        replies=str(result.journal.relative_to(folder)),
+    )
+    reasons = []
+    if evaluation.unanswered:
+        why = result.failures[0].message if result.failures else "no reason given"
+        reasons.append(f"{evaluation.unanswered} of {result.asked} prompts have no reply: {why}")
+    notes = [
+        *eval_notes(evaluation, getattr(result.eval, "unscored", "")),
+        *(f"times and rates are not to be trusted: {reason}" for reason in record.validity.reasons),
+        *record.validity.notes,
+    ]
+    validity = record.validity.model_copy(
+        update={"valid": not reasons, "reasons": tuple(reasons), "notes": tuple(notes)}
+    )
+    return record.model_copy(update={"evaluation": evaluation, "validity": validity})
 
 
 def _deployment(deployment: Deployment) -> DeploymentRecord:

@@ -15,15 +15,18 @@ __all__ = [
     "PROTOCOL_VERSION",
     "DeploymentRecord",
     "EnvironmentRecord",
+    "EvalRecord",
     "FailureCount",
     "GpuRecord",
     "LoadRecord",
     "MetricComparison",
     "MetricRecord",
+    "PairedRecord",
     "ProbeRecord",
     "ResultRecord",
     "RunRecord",
     "Scalar",
+    "ScoreRecord",
     "SearchRecord",
     "ServerRecord",
     "SessionRecord",
@@ -212,6 +215,29 @@ class MetricComparison(_Record):
     verdict: VerdictName
 
 
+class PairedRecord(_Record):
+    """One score of an eval against its baseline, prompt by prompt.
+
+    `lost` and `gained` are the prompts that passed on one side only, `difference` their share of all
+    `prompts`, with one-sided bounds at `alpha`; `p` is that of the exact McNemar test for a loss. A loss of
+    `detectable` would be found four times in five.
+    """
+
+    score: str
+    prompts: int
+    baseline: float
+    candidate: float
+    difference: float
+    low: float
+    high: float
+    p: float
+    alpha: float
+    detectable: float
+    lost: tuple[str, ...]
+    gained: tuple[str, ...]
+    verdict: VerdictName
+
+
 class VerdictRecord(_Record):
     """What the comparison came to. `rule` names how it was decided.
 
@@ -219,12 +245,13 @@ class VerdictRecord(_Record):
     """
 
     verdict: VerdictName
-    rule: Literal["none", "threshold"] = "none"
+    rule: Literal["none", "threshold", "paired", "floor"] = "none"
     baseline: str | None = None
     baseline_sessions: int = 0
     message: str = ""
     treatment: tuple[str, ...] = ()
     comparisons: tuple[MetricComparison, ...] = ()
+    paired: tuple[PairedRecord, ...] = ()
 
 
 class ProbeRecord(_Record):
@@ -252,6 +279,62 @@ class SearchRecord(_Record):
     notes: tuple[str, ...] = ()
 
 
+class ScoreRecord(_Record):
+    """How many verdicts were good: of prompts, or of the parts of prompts.
+
+    `mean` is `passed` / `scored`, null if nothing was scored; `low` and `high` its 95 % interval.
+    """
+
+    mean: float | None
+    passed: int
+    scored: int
+    unscored: int = 0
+    low: float
+    high: float
+
+
+class EvalRecord(_Record):
+    """An eval: what was asked, how it was scored, and what came of every prompt.
+
+    `marks` has a character a score of `marked` for each prompt: `+` passed, `-` failed, `?` unscored.
+    `settings` are what the eval was made with, `sampling` is what stood in every request. Of `repeated`
+    prompts, asked a second time, `same` were answered alike. Of `template_checked` prompts, `template_agreed`
+    had as many tokens as the server counts in what its chat template makes of them.
+    """
+
+    name: str
+    scorer: str
+    dataset: str
+    """SHA-256 of rows and prompts as they were asked, in hex."""
+    prompts: int
+    """Rows of the data."""
+    asked: int
+    """Less than `prompts`: a subset, drawn with `subset_seed`."""
+    subset_seed: int | None = None
+    scores: dict[str, ScoreRecord]
+    floors: dict[str, float] = {}
+    marked: tuple[str, ...]
+    marks: dict[str, str]
+    settings: dict[str, Scalar] = {}
+    sampling: dict[str, Scalar] = {}
+    max_tokens: int
+    unanswered: int = 0
+    truncated: int = 0
+    """Replies that were cut off at `max_tokens`; scored as they are."""
+    thought: int = 0
+    """Replies with thinking, which is not scored."""
+    retried: int = 0
+    resumed: int = 0
+    repeated: int = 0
+    same: int = 0
+    template_checked: int = 0
+    template_agreed: int = 0
+    template_tokens: int | None = None
+    """What the chat template adds to a prompt, in tokens."""
+    replies: str | None = None
+    """The file of all replies, in the session's folder."""
+
+
 class ResultRecord(_Record):
     """One call of `bench` in one test; of a search, the measurement at the best load."""
 
@@ -267,6 +350,7 @@ class ResultRecord(_Record):
     validity: ValidityRecord
     verdict: VerdictRecord
     search: SearchRecord | None = None
+    evaluation: EvalRecord | None = None
     neighbours: tuple[str, ...] | None = None
     """Who else was at work on the host, with `--bench-overlap`; null if it was measured alone."""
 

@@ -6,8 +6,10 @@ import contextlib
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from pytest_llmbench.collection import Axis, place_of
+from pytest_llmbench.client.generator import LoadGenerator
+from pytest_llmbench.collection import Axis, is_eval, place_of
 from pytest_llmbench.errors import Unavailable
+from pytest_llmbench.evaluations import Evaluations
 from pytest_llmbench.judging import Judge
 from pytest_llmbench.measurements import Measurements
 from pytest_llmbench.planning import check_replay, known_facts, read_labels, read_plan
@@ -58,7 +60,7 @@ class Session:
     ) -> None:
         self.settings = settings
         self.plan, workloads = read_plan(settings, rootdir)
-        self.axis = Axis(self.plan.deployments, workloads, settings)
+        self.axis = Axis(self.plan.deployments, workloads, settings, self.plan.evals)
         self.judge = Judge(settings, rootdir / settings.get("results"))
         self.results: list[ResultRecord] = []
         """Of the test that is running."""
@@ -73,6 +75,7 @@ class Session:
             gpu_rules=self.plan.gpu_rules,
             facts_of=known_facts,
         )
+        generator = LoadGenerator()
         self.measurements = Measurements(
             settings,
             self.plan,
@@ -80,8 +83,19 @@ class Session:
             self.servers,
             progress=progress,
             rootdir=rootdir,
+            generator=generator,
             keep=self.results.append,
         )
+        self.evaluations = Evaluations(
+            settings,
+            self.plan,
+            self.servers,
+            generator=generator,
+            progress=progress,
+            results=rootdir / settings.get("results"),
+            keep=self.results.append,
+        )
+        self._generator = generator
         self._labels = read_labels(settings)
         check_replay(settings)
 
@@ -105,8 +119,14 @@ class Session:
             UsageError: a secret is not set.
         """
         self.axis.sort(items, self.unavailable)
+        self.judge.evals = max(1, sum(is_eval(item) and not self._lacks(item) for item in items))
         places = [place for item in items if (place := place_of(item))]
         self.servers.require({place.deployment: None for place in places})
+
+    def _lacks(self, item: pytest.Item) -> str | None:
+        """Why a test cannot run here, None if it can."""
+        place = place_of(item)
+        return self.unavailable(place) if place else None
 
     def check(self, item: pytest.Item) -> None:
         """Let a test go on only if its deployment can run here.
@@ -114,9 +134,7 @@ class Session:
         Raises:
             Unavailable: it cannot.
         """
-        place = place_of(item)
-        reason = self.unavailable(place) if place else None
-        if reason:
+        if reason := self._lacks(item):
             raise Unavailable(reason)
 
     def missing(self, item: pytest.Item) -> tuple[str, ...]:
@@ -189,5 +207,5 @@ class Session:
 
     def close(self) -> None:
         """End the load generator, and any server that is still up."""
-        self.measurements.close()
+        self._generator.close()
         self.servers.close()

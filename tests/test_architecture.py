@@ -24,14 +24,15 @@ _LAYERS = (
     {"records", "files", "slots"},
     {"spec", "client", "models", "backends", "metrics", "search", "telemetry"},
     {"workloads", "baselines"},
-    {"runtimes", "evals", "reports", "result"},
+    {"runtimes", "reports", "result"},
+    {"evals"},
     {"capacity", "recording", "judging", "measuring", "calibration"},
     # From here on they know pytest.
     {"options", "hookspecs"},
     {"settings"},
     {"collection", "progress", "load_settings", "planning"},
     {"servers"},
-    {"measurements"},
+    {"measurements", "evaluations"},
     {"session"},
     {"outcomes"},
     {"fixtures", "reporting", "distribution", "commands"},
@@ -45,6 +46,7 @@ _KNOWS_PYTEST = _LEVEL["options"]
 _TESTED_ELSEWHERE = {
     # Every integration test goes through these.
     "activation": "plugin",
+    "evaluations": "plugin",
     "fixtures": "plugin",
     "hookspecs": "plugin",
     "measurements": "plugin",

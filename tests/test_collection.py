@@ -8,6 +8,7 @@ import pytest
 from pytest_llmbench.collection import Axis, Place, bench_marker, place_of
 from pytest_llmbench.errors import UsageError
 from pytest_llmbench.spec.deployment import Deployment
+from pytest_llmbench.spec.evals import EvalSettings
 from pytest_llmbench.spec.workload import Workload
 
 if TYPE_CHECKING:
@@ -24,7 +25,8 @@ def deployment(model: str) -> Deployment:
 def axis(*models: str, **options: Any) -> Axis:  # noqa: ANN401
     """Make an axis over these models."""
     settings = SimpleNamespace(get=lambda name: {"replicates": 1, **options}.get(name.replace("-", "_")))
-    return Axis([deployment(model) for model in models], {"tiny": TINY}, cast("Settings", settings))
+    deployments = [deployment(model) for model in models]
+    return Axis(deployments, {"tiny": TINY}, cast("Settings", settings), EvalSettings())
 
 
 def item(place: Place | None, path: str = "t.py") -> pytest.Item:

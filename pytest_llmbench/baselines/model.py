@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from pytest_llmbench.baselines.comparability import Conditions, Treatment, conditions_of, treatment_of
 from pytest_llmbench.baselines.values import replicates_of
+from pytest_llmbench.records import EvalRecord  # noqa: TC001 - pydantic needs it
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -35,6 +36,8 @@ class SessionEntry(_Stored):
     """The tests that measured it: a later session that selects one of them and measures nothing is missing
     this cell."""
     replicates: dict[str, tuple[dict[str, float], ...]]
+    evaluation: EvalRecord | None = None
+    """Of an eval: what became of every prompt."""
 
     def merged(self, other: SessionEntry) -> SessionEntry:
         """Add another part of the same session; a replicate both have is the other's."""
@@ -104,6 +107,7 @@ def entries_of(
             treatment=treatment_of(group[0], environment),
             nodeids=tuple(sorted({result.nodeid for result in group})),
             replicates=replicates_of(group),
+            evaluation=group[-1].evaluation,
         )
         for cell, group in by_cell.items()
     }

@@ -67,7 +67,7 @@ def merge(outcomes: Sequence[LoadOutcome]) -> LoadOutcome:
     """Put together what came of the shares, which are given in their order."""
     if len(outcomes) == 1:
         return outcomes[0]
-    traces = []
+    traces: list[RequestTrace] = []
     for process, outcome in enumerate(outcomes):
         traces += renumbered(outcome.traces, process, len(outcomes))
     traces.sort(key=lambda trace: trace.index)

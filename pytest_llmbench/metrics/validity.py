@@ -173,7 +173,7 @@ def _dropped_gaps(good: Sequence[RequestTrace]) -> dict[str, str]:
     if not any(2 * max(_doubts(trace), default=0) * _NS > LATE_SECONDS for trace in good):
         return {}
     read, least, most = array("q"), array("q"), array("q")
-    for trace in good:
+    for trace in (trace for trace in good if len(trace.chunks) > 1):
         doubts = _doubts(trace)
         found = array("q", [after - before for before, after in pairwise(trace.chunks.at)])
         read.extend(found)

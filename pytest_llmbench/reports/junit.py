@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pytest_llmbench.records import ResultRecord
+    from pytest_llmbench.records import EvalRecord, ResultRecord
 
 __all__ = ["HEADLINES", "properties"]
 
@@ -52,6 +52,8 @@ def properties(result: ResultRecord) -> list[tuple[str, str | float]]:
             value: float | None = getattr(record, stat)
             if value is not None:
                 found.append((f"{name}.{stat}", value))
+    if result.evaluation is not None:
+        found += _scores(result.evaluation)
     found.append(("valid", "true" if result.validity.valid else "false"))
     if not result.validity.valid:
         found.append(("invalid_because", "; ".join(result.validity.reasons) or "no reason given"))
@@ -59,3 +61,16 @@ def properties(result: ResultRecord) -> list[tuple[str, str | float]]:
     if result.verdict.baseline is not None:
         found.append(("baseline", result.verdict.baseline))
     return found
+
+
+def _scores(evaluation: EvalRecord) -> list[tuple[str, str | float]]:
+    """Scores as shares from 0 to 1 (`ifeval.strict`), what was asked, and what was cut off."""
+    name = evaluation.name
+    scores = evaluation.scores.items()
+    return [
+        ("eval", name),
+        ("scorer", evaluation.scorer),
+        ("prompts", float(evaluation.asked)),
+        ("truncated", float(evaluation.truncated)),
+        *((f"{name}.{score}", told.mean) for score, told in scores if told.mean is not None),
+    ]

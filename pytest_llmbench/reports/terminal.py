@@ -10,6 +10,7 @@ from rich.text import Text
 
 from pytest_llmbench.reports.capacity_lines import capacity_lines
 from pytest_llmbench.reports.comparison_table import comparison_table
+from pytest_llmbench.reports.eval_lines import eval_lines
 from pytest_llmbench.reports.findings import comparison_lines, names_of, problem_lines, unmeasured_lines
 from pytest_llmbench.reports.lines import Line, fold
 from pytest_llmbench.reports.results_table import results_table
@@ -41,6 +42,7 @@ def render_summary(
     """
     results, unmeasured = document.results, document.unmeasured
     names = names_of(results, unmeasured)
+    speeds = [result for result in results if result.evaluation is None]
     others = [
         *problem_lines(results, names),
         *unmeasured_lines(unmeasured, {result.deployment.id for result in results}),
@@ -51,9 +53,10 @@ def render_summary(
         )
     sections: list[list[RenderableType]] = [
         results_table(results, width) if results else [],
-        comparison_table(results, width),
-        [*_folded(comparison_lines(results, unmeasured, names), width)],
+        comparison_table(speeds, width),
+        [*_folded(comparison_lines(speeds, unmeasured, names), width)],
         [*_folded(capacity_lines(results, names), width)],
+        [*_folded(eval_lines(results, names), width)],
         [*_folded(others, width)],
     ]
     text = "\n".join(_render(parts, width=width, color=color) for parts in sections if parts)

@@ -4,6 +4,7 @@
     models:   [{id, source, run, profiles, tp, pp, dp, ep, gpus, skip, backends: {<engine>: <settings>}}]
     rules:    [{when: {<what>: <value or list>}, reason}]
     workloads: {<id>: {prompts | prompt | in, out, endpoint, temperature, seed, description}}
+    eval:     {policy, concurrency, max-tokens, endpoint, sampling: {}, floor: {<eval>.<score>: <share>}}
     options:  {<name>: <value or list>}
 
 A server that already runs is a model whose backend has `runtime: external` and a `url`.
@@ -18,6 +19,7 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, StringC
 
 from pytest_llmbench.spec.base import Spec
 from pytest_llmbench.spec.deployment import ArgValue, ImageType, RuntimeName
+from pytest_llmbench.spec.evals import EvalSettings
 from pytest_llmbench.spec.urls import server_url
 from pytest_llmbench.spec.workload import Endpoint
 
@@ -263,4 +265,5 @@ class ConfigFile(_Shape):
     models: tuple[ModelEntry, ...] = ()
     rules: tuple[Rule, ...] = ()
     workloads: dict[Id, WorkloadEntry] = Field(default_factory=dict)
+    eval: EvalSettings = EvalSettings()
     options: dict[str, Any] = Field(default_factory=dict)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pydantic import ValidationError
 
 from pytest_llmbench.errors import ConfigError, UsageError, nearest
+from pytest_llmbench.spec.evals import EvalSettings
 from pytest_llmbench.spec.files import ConfigFile, Defaults, ModelEntry, Rule
 from pytest_llmbench.spec.nodes import Node, key_path, merge
 from pytest_llmbench.spec.shape import shaped
@@ -52,6 +53,7 @@ class Configuration:
     models: Mapping[str, ModelEntry] = field(default_factory=dict)
     rules: tuple[Rule, ...] = ()
     workloads: Mapping[str, Workload] = field(default_factory=dict)
+    evals: EvalSettings = field(default_factory=EvalSettings)
     options: Mapping[str, Option] = field(default_factory=dict)
     nodes: Node = field(default_factory=lambda: Node({}, "", 1, 1))
     files: tuple[str, ...] = ()
@@ -119,6 +121,7 @@ def load_configuration(paths: Iterable[Path], environ: Mapping[str, str]) -> Con
             for index, node in enumerate((merged.at("rules") or Node((), "", 1, 1)).items)
         ),
         workloads={name: _workload(name, node) for name, node in _section(merged, "workloads").items()},
+        evals=shaped(merged.at("eval") or Node({}, "", 1, 1), EvalSettings, "eval"),
         options={
             name: Option(node.plain(), node.origin)
             for name, node in _section(merged, "options").items()

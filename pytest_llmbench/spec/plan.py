@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from pytest_llmbench.spec.evals import EvalSettings
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -96,7 +98,7 @@ class Plan:
     in the order they are shown, one for every value that is set: `file:line`, an option, `built in`, or how
     it follows from others. Secrets are the keys whose values must not be shown. `dropped` are the impossible
     combinations, with origins and secrets of their own; `gpu_rules` (by deployment id) are the rules whose
-    GPUs the deployment must not get.
+    GPUs the deployment must not get. `evals` says which of them are evaluated, and how.
     """
 
     deployments: tuple[Deployment, ...] = ()
@@ -104,6 +106,7 @@ class Plan:
     secrets: Mapping[str, frozenset[str]] = field(default_factory=dict)
     dropped: tuple[Dropped, ...] = ()
     gpu_rules: Mapping[str, tuple[Rule, ...]] = field(default_factory=dict)
+    evals: EvalSettings = field(default_factory=EvalSettings)
 
     def redacted(self, deployment: Deployment) -> Deployment:
         """`deployment` fit for reports: secret arguments and variables are `***`."""

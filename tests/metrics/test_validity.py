@@ -65,6 +65,13 @@ def test_tail_of_the_gaps(late: int, *, dropped: bool) -> None:
     assert check_validity([make_run(_merged(late))], asked_prompt_tokens=None).merged_share == late / 100
 
 
+def test_a_reply_in_one_chunk_has_no_gaps() -> None:
+    """Beside others that have some, uncertain ones among them."""
+    single = make_trace(chunks_at(50))
+    assert _dropped(_merged(1), single) == _dropped(_merged(1))
+    assert _dropped(single) == set()
+
+
 def test_what_is_said_of_the_tail() -> None:
     """The note says which percentile is missing and between what it lies."""
     validity = check_validity([make_run(_merged(3))], asked_prompt_tokens=None)

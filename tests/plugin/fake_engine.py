@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import socket
 import struct
 import threading
@@ -15,7 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 __all__ = ["Behaviour", "FakeEngine"]
 
@@ -32,6 +33,7 @@ class FakeEngine:
         requests: bodies of the completions that were asked for.
         headers: their headers, each a mapping with lower-case names.
         first, gap: seconds before the first chunk and between chunks.
+        say: makes a reply of a prompt; without it, a reply is as many words as were asked for.
     """
 
     def __init__(self) -> None:
@@ -41,6 +43,7 @@ class FakeEngine:
         self.models = ["fake-model"]
         self.key: str | None = None
         self.first, self.gap = 0.01, 0.004
+        self.say: Callable[[str], str] | None = None
         self._server = _Server(("127.0.0.1", 0), _Handler)
         self._server.engine = self
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
@@ -64,6 +67,7 @@ class FakeEngine:
             0.01,
             0.004,
         )
+        self.say = None
         self.requests.clear()
         self.headers.clear()
 
@@ -114,17 +118,26 @@ class _Handler(BaseHTTPRequestHandler):
             case "hang":
                 time.sleep(30)
             case _:
-                self._stream(body["max_tokens"], behaviour)
+                words, finish = self._words(body)
+                self._stream(words, finish, behaviour)
 
-    def _stream(self, count: int, behaviour: Behaviour) -> None:
+    def _words(self, body: Mapping[str, Any]) -> tuple[list[str], str]:
+        """Say what is answered, a word a chunk, and why it ends."""
+        limit, say = body["max_tokens"], self.server.engine.say
+        if say is None:
+            return ["word "] * limit, "length"
+        words = re.findall(r"\S+\s*|\s+", say(body["messages"][-1]["content"]))
+        return words[:limit], "length" if len(words) > limit else "stop"
+
+    def _stream(self, words: list[str], finish: str, behaviour: Behaviour) -> None:
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
         time.sleep(self.server.engine.first)
-        output = 0 if behaviour == "nothing" else count
-        for index in range(output):
-            self._event({"choices": [{"index": 0, "delta": {"content": "word "}, "finish_reason": None}]})
+        output = [] if behaviour == "nothing" else words
+        for index, word in enumerate(output):
+            self._event({"choices": [{"index": 0, "delta": {"content": word}, "finish_reason": None}]})
             if index == 1 and behaviour in {"cut", "reset"}:
                 self._break_off(behaviour)
                 return
@@ -133,9 +146,9 @@ class _Handler(BaseHTTPRequestHandler):
                 break
             time.sleep(self.server.engine.gap)
         else:
-            self._event({"choices": [{"index": 0, "delta": {}, "finish_reason": "length"}]})
-            counts = {"prompt_tokens": _PROMPT_TOKENS, "completion_tokens": output}
-            self._event({"choices": [], "usage": {**counts, "total_tokens": _PROMPT_TOKENS + output}})
+            self._event({"choices": [{"index": 0, "delta": {}, "finish_reason": finish}]})
+            counts = {"prompt_tokens": _PROMPT_TOKENS, "completion_tokens": len(output)}
+            self._event({"choices": [], "usage": {**counts, "total_tokens": _PROMPT_TOKENS + len(output)}})
             self._send(b"data: [DONE]\n\n")
         self.wfile.write(b"0\r\n\r\n")
 
