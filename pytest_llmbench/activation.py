@@ -39,6 +39,7 @@ def activate(config: pytest.Config, settings: Settings) -> tuple[Session, Report
             config.rootpath,
             servers_folder=lambda: servers or reporting.folder.servers,
             progress=ProgressLine(None if servers else _uncaptured(config)),
+            is_worker=servers is not None,
         )
     reporting = Reporting(session, config.rootpath)
     config.stash[SESSION] = session

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -208,29 +209,38 @@ class Axis:
         streams = tuple(dict.fromkeys(_several(asked)))
         return chosen_concurrency(self._evals.policy, streams) if evaluates else streams
 
-    def sort(self, items: list[pytest.Item], unavailable: Callable[[Place], str | None]) -> None:
+    def sort(
+        self,
+        items: list[pytest.Item],
+        unavailable: Callable[[Place], str | None],
+        *,
+        largest_first: bool = False,
+    ) -> None:
         """Put tests of one place together, so that each replicate starts its server once.
 
         Stable, and in the order of the configuration. pytest before 9.2 groups session-scoped parameters by
         their index in each function's own list, which need not be the same place. What is `unavailable` here
-        comes last, file by file: pytest prints a line whenever the file changes.
+        comes last, file by file: pytest prints a line whenever the file changes. With `largest_first`, places
+        that want most GPUs do: among several workers, what comes last should not keep the others idle.
         """
         files = {path: number for number, path in enumerate(dict.fromkeys(item.path for item in items))}
 
-        def position(item: pytest.Item) -> tuple[int, int]:
+        def position(item: pytest.Item) -> tuple[int, int, int]:
             place = place_of(item)
             if place is None:
-                return -1, 0
-            return (len(self._order), files[item.path]) if unavailable(place) else (self._order[place], 0)
+                return -1, 0, 0
+            if unavailable(place):
+                return 1, files[item.path], 0
+            return 0, -place.deployment.gpus if largest_first else 0, self._order[place]
 
         items.sort(key=position)
 
     def scope(self, nodeid: str) -> str:
         """Return the deployment a node id belongs to, or its file: what must stay on one worker."""
         # Not always first among the parameters: a conftest's are made before ours.
-        parameters = f"-{nodeid.partition('::')[2].partition('[')[2].removesuffix(']')}-"
-        matching = (name for name in self._ids if f"-{name}-" in parameters)
-        found = max(matching, key=len, default=None)
+        parts = nodeid.partition("::")[2].partition("[")[2].removesuffix("]").split("-")
+        runs = ("-".join(parts[a:b]) for a, b in combinations(range(len(parts) + 1), 2))
+        found = max((name for name in runs if name in self._deployment_of), key=len, default=None)
         return nodeid.partition("::")[0] if found is None else self._deployment_of[found]
 
 

@@ -72,9 +72,12 @@ class Active:
         with plainly():
             self.session.axis.generate(metafunc)
 
-    @pytest.hookimpl(trylast=True)
-    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+    @pytest.hookimpl(wrapper=True, tryfirst=True)  # the last to order: others may shuffle
+    def pytest_collection_modifyitems(
+        self, config: pytest.Config, items: list[pytest.Item]
+    ) -> Generator[None, None, None]:
         """Start each server once; `--collect-only` does not even look at the machine."""
+        yield
         if config.option.collectonly:
             self.session.axis.sort(items, lambda _place: None)
             return

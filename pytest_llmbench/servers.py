@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -113,8 +114,9 @@ class Servers:
                 running = RUNTIMES[deployment.runtime].start(deployment, context)
             self.starts += deployment.runtime != "external"
             self._live[deployment] = running
+            leased = {"leased_gpus": ",".join(str(gpu.index) for gpu in gpus)} if gpus else {}
             try:
-                yield running.server
+                yield replace(running.server, facts={**running.server.facts, **leased})
             finally:
                 running.stop()
                 del self._live[deployment]

@@ -52,13 +52,21 @@ class Session:
     """Has servers up for tests, has them measured, judges, and reports.
 
     One in each process that runs tests; under xdist each worker has its own and every deployment belongs to
-    one of them. `servers_folder` is called before the first server starts and says where logs go.
+    one of them (`is_worker`). `servers_folder` is called before the first server starts and says where logs
+    go.
     """
 
     def __init__(
-        self, settings: Settings, rootdir: Path, *, servers_folder: Callable[[], Path], progress: ProgressLine
+        self,
+        settings: Settings,
+        rootdir: Path,
+        *,
+        servers_folder: Callable[[], Path],
+        progress: ProgressLine,
+        is_worker: bool = False,
     ) -> None:
         self.settings = settings
+        self._is_worker = is_worker
         self.plan, workloads = read_plan(settings, rootdir)
         self.axis = Axis(self.plan.deployments, workloads, settings, self.plan.evals)
         self.judge = Judge(settings, rootdir / settings.get("results"))
@@ -118,7 +126,7 @@ class Session:
         Raises:
             UsageError: a secret is not set.
         """
-        self.axis.sort(items, self.unavailable)
+        self.axis.sort(items, self.unavailable, largest_first=self._is_worker)
         self.judge.evals = max(1, sum(is_eval(item) and not self._lacks(item) for item in items))
         places = [place for item in items if (place := place_of(item))]
         self.servers.require({place.deployment: None for place in places})

@@ -22,11 +22,16 @@ def deployment(model: str) -> Deployment:
     return Deployment(model=model, source="builtin:tiny-glm", backend="llama", runtime="embedded")
 
 
+def settings(**options: Any) -> Settings:  # noqa: ANN401
+    """Make settings with these values, and one replicate."""
+    values = {"replicates": 1, **options}
+    return cast("Settings", SimpleNamespace(get=lambda name: values.get(name.replace("-", "_"))))
+
+
 def axis(*models: str, **options: Any) -> Axis:  # noqa: ANN401
     """Make an axis over these models."""
-    settings = SimpleNamespace(get=lambda name: {"replicates": 1, **options}.get(name.replace("-", "_")))
     deployments = [deployment(model) for model in models]
-    return Axis(deployments, {"tiny": TINY}, cast("Settings", settings), EvalSettings())
+    return Axis(deployments, {"tiny": TINY}, settings(**options), EvalSettings())
 
 
 def item(place: Place | None, path: str = "t.py") -> pytest.Item:
@@ -46,6 +51,18 @@ def test_places_come_replicate_by_replicate() -> None:
     items = [item(None), *(item(place) for place in (places[2], places[0], places[3], places[1]))]
     axis("a", "b", replicates=2).sort(items, anywhere)
     assert [place_of(test) for test in items] == [None, *places]
+
+
+def test_workers_begin_with_what_wants_most() -> None:
+    """Else the large one comes last, and the other workers have nothing left to do."""
+    small, large = deployment("a"), deployment("b").model_copy(update={"gpus": 4})
+    places = [Place(one, 1) for one in (small, large)]
+    both = Axis([small, large], {"tiny": TINY}, settings(), EvalSettings())
+    items = [item(place) for place in places]
+    both.sort(items, anywhere)
+    assert [place_of(test) for test in items] == places
+    both.sort(items, anywhere, largest_first=True)
+    assert [place_of(test) for test in items] == places[::-1]
 
 
 def test_sorting_keeps_the_order_within_a_place() -> None:

@@ -1,0 +1,83 @@
+"""How long it takes to expand a matrix and collect its tests: 100, 1,000 and 10,000 cells.
+
+    python benchmarks/collection.py [CELLS ...]
+
+Each count is made twice: many deployments with one workload, and a tenth as many with ten. A fresh
+interpreter collects (`pytest -m bench --collect-only -q`), and so does one with as many plain parametrized
+tests, which is what pytest itself needs.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+_SUITE = """
+import pytest
+
+@pytest.mark.bench(workloads={workloads})
+def test_it(bench, workload):
+    bench(workload)
+"""
+_PLAIN = """
+import pytest
+
+@pytest.mark.parametrize("x", range({cells}))
+def test_it(x): ...
+"""
+_VERSIONS, _DEGREES = 5, (1, 2, 4, 8)
+
+
+def project(folder: Path, deployments: int, workloads: int) -> None:
+    """Write a project whose matrix comes to so many deployments and workloads."""
+    names = [f"w{number:02d}" for number in range(workloads)]
+    versions = [f"v0.{number}" for number in range(_VERSIONS)]
+    models = deployments // (_VERSIONS * len(_DEGREES))
+    (folder / "config").mkdir()
+    (folder / "config" / "models.yaml").write_text(
+        f"defaults: {{backends: {{vllm: {{version: {versions}, args: {{gpu-memory-utilization: 0.9}}}}}}}}\n"
+        "rules: [{when: {model: never-*}, reason: because}]\nmodels:\n"
+        + "".join(
+            f"  - {{id: model-{number:04d}, source: o/model-{number}, run: [vllm], tp: {list(_DEGREES)}}}\n"
+            for number in range(models)
+        ),
+    )
+    (folder / "config" / "workloads.yaml").write_text(
+        "workloads:\n" + "".join(f"  {name}: {{in: 128, out: 128}}\n" for name in names)
+    )
+    (folder / "test_it.py").write_text(_SUITE.format(workloads=names))
+    (folder / "pytest.ini").write_text("[pytest]\n")
+
+
+def collect(folder: Path, *arguments: str) -> tuple[float, int]:
+    """Collect in a fresh interpreter: (seconds, tests found)."""
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", *arguments]
+    began = time.perf_counter()
+    found = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
+    return time.perf_counter() - began, found.stdout.count("::test_it[")
+
+
+def main() -> None:
+    """Print a line for each."""
+    counts = [int(text) for text in sys.argv[1:]] or [100, 1000, 10000]
+    print(f"{'cells':>6}  {'deployments':>11}  {'workloads':>9}  {'seconds':>7}  {'plain pytest':>12}")
+    for cells in counts:
+        with tempfile.TemporaryDirectory() as name:
+            (Path(name) / "test_it.py").write_text(_PLAIN.format(cells=cells))
+            plain, _ = collect(Path(name))
+        for workloads in (1, 10) if cells >= 1000 else (1,):  # noqa: PLR2004
+            deployments = cells // workloads
+            with tempfile.TemporaryDirectory() as name:
+                project(Path(name), deployments, workloads)
+                seconds, found = collect(Path(name), "-m", "bench")
+            if found != cells:
+                message = f"{found} tests instead of {cells}"
+                raise SystemExit(message)
+            print(f"{cells:>6}  {deployments:>11}  {workloads:>9}  {seconds:>7.2f}  {plain:>12.2f}")
+
+
+if __name__ == "__main__":
+    main()
