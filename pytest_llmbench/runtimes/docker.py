@@ -96,16 +96,6 @@ class _Order:
         return hashlib.sha256(repr(tuple(map(str, parts))).encode()).hexdigest()[:32]
 
 
-def sweep_containers() -> None:
-    """Remove the containers of dead owners, which may hold GPU memory; without a daemon there are none.
-
-    Raises:
-        ServerError: the daemon did not answer.
-    """
-    if daemon_shortage() is None:
-        sweep(connect())
-
-
 class Docker:
     """Starts engines from their images. Reaches them by the container's own address where that can be."""
 
