@@ -9,6 +9,7 @@ from pytest_llmbench.commands.calibrate_client import CalibrateClient
 from pytest_llmbench.commands.clean import Clean
 from pytest_llmbench.commands.doctor import Doctor
 from pytest_llmbench.commands.logs import Logs
+from pytest_llmbench.commands.matrix import Matrix
 from pytest_llmbench.commands.ps import Ps
 from pytest_llmbench.commands.pull import Pull
 from pytest_llmbench.commands.report import Report
@@ -39,6 +40,7 @@ class Command(Protocol):
 
 COMMANDS: tuple[Command, ...] = (
     Report(),
+    Matrix(),
     Doctor(),
     Serve(),
     Pull(),

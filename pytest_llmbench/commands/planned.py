@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pytest_llmbench.spec.deployment import Deployment
-    from pytest_llmbench.spec.plan import Selection
+    from pytest_llmbench.spec.plan import Plan, Selection
 
-__all__ = ["add_config", "default_version", "planned"]
+__all__ = ["add_config", "default_version", "plan_of", "planned"]
 
 
 def add_config(parser: argparse.ArgumentParser) -> None:
@@ -33,14 +33,19 @@ def add_config(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def planned(config: Sequence[Path], selection: Selection) -> tuple[Deployment, ...]:
-    """Return the deployments that files and selection name.
+def plan_of(config: Sequence[Path], selection: Selection) -> Plan:
+    """Resolve what files and selection name.
 
     Raises:
         UsageError: either is wrong.
     """
     configuration = load_configuration(default_files(Path.cwd(), list(config)), os.environ)
-    return resolve(configuration, selection, BACKENDS, known_facts).deployments
+    return resolve(configuration, selection, BACKENDS, known_facts)
+
+
+def planned(config: Sequence[Path], selection: Selection) -> tuple[Deployment, ...]:
+    """Return the deployments that files and selection name; as `plan_of`."""
+    return plan_of(config, selection).deployments
 
 
 def default_version(config: Sequence[Path], backend: str) -> str | None:

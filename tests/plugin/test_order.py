@@ -38,8 +38,7 @@ SECOND = """
 import pytest
 
 @pytest.mark.bench
-def test_measured(bench, workload, concurrency):
-    bench(workload, concurrency=concurrency)
+def test_measured(llm_server, workload, concurrency): ...
 
 @pytest.mark.bench
 def test_it(llm_server):
