@@ -173,6 +173,12 @@ OPTIONS = (
         "flag",
         "measure beside other measurements on this host; results name their neighbours and are not judged",
     ),
+    Option(
+        "models-dir",
+        "list",
+        "folder of local copies of hub repositories, taken before the hub: DIR/owner/name; repeatable",
+        "DIR",
+    ),
     Option("start-timeout", "number", "longest a server may take to start", "SECONDS", default=1800.0),
     Option(
         "slo",

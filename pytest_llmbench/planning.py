@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pytest_llmbench.spec.plan import Plan
     from pytest_llmbench.spec.workload import Workload
 
-__all__ = ["check_replay", "known_facts", "read_labels", "read_plan", "read_slos"]
+__all__ = ["check_replay", "known_facts", "model_folders", "read_labels", "read_plan", "read_slos"]
 
 
 def read_plan(settings: Settings, rootdir: Path) -> tuple[Plan, dict[str, Workload]]:
@@ -59,15 +59,31 @@ def read_plan(settings: Settings, rootdir: Path) -> tuple[Plan, dict[str, Worklo
         tp=settings.get("tp") or (),
         gpus=settings.get("gpus") or (),
     )
-    plan = replace(resolve(configuration, selection, BACKENDS, known_facts), evals=configuration.evals)
+    folders = model_folders(settings)
+    plan = resolve(configuration, selection, BACKENDS, lambda source: known_facts(source, folders))
+    plan = replace(plan, evals=configuration.evals)
     _check_names(plan.deployments, settings)
     return plan, dict(configuration.workloads)
 
 
+def model_folders(settings: Settings) -> tuple[Path, ...]:
+    """Return the folders of `--bench-models-dir`.
+
+    Raises:
+        UsageError: one does not exist.
+    """
+    folders = tuple(Path(name).expanduser() for name in settings.get("models-dir") or ())
+    for folder in folders:
+        if not folder.is_dir():
+            message = f"--bench-models-dir {folder}: no such folder"
+            raise UsageError(message)
+    return folders
+
+
 @cache
-def known_facts(source: str) -> ModelFacts | None:
+def known_facts(source: str, folders: tuple[Path, ...] = ()) -> ModelFacts | None:
     """Return what weights say that are on this host; broken ones are told when they are used."""
-    weights = cached_weights(source)
+    weights = cached_weights(source, folders)
     try:
         return read_facts(weights) if weights else None
     except StorageError:

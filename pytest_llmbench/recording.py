@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 from pytest_llmbench.evals.base import settings_of
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from pytest_llmbench.metrics.run import Run
     from pytest_llmbench.metrics.summary import Summary
     from pytest_llmbench.metrics.validity import Validity
+    from pytest_llmbench.records import Scalar
     from pytest_llmbench.result import BenchResult
     from pytest_llmbench.runtimes.server import Server
     from pytest_llmbench.spec.deployment import Deployment
@@ -134,6 +136,10 @@ def record_evaluation(
 
 
 def _deployment(deployment: Deployment) -> DeploymentRecord:
+    # Beside the arguments, so that a comparison names them as it names those.
+    args: dict[str, Scalar] = dict(deployment.args)
+    if deployment.extra_args:
+        args["extra-args"] = shlex.join(deployment.extra_args)
     return DeploymentRecord(
         id=deployment.id,
         model=deployment.model,
@@ -148,7 +154,7 @@ def _deployment(deployment: Deployment) -> DeploymentRecord:
         ep=deployment.ep,
         gpus=deployment.gpus,
         image=deployment.image,
-        args=dict(deployment.args),
+        args=args,
         env=tuple(name for name, _ in deployment.env),
         url=deployment.url,
     )

@@ -36,8 +36,9 @@ class Servers:
 
     One in each process that runs tests. `folder` is called before the first server starts and says where logs
     go; `start_timeout` (s) is how long a start may take in all, `wait_timeout` (s) how long others are waited
-    for; `keep` and `rebuild` are those of `StartContext`. With `overlap`, measurements do not wait for each
-    other. `gpu_rules` are by deployment id, and `facts_of` tells what is known of a model's weights.
+    for; `keep`, `rebuild` and `model_folders` are those of `StartContext`. With `overlap`, measurements do
+    not wait for each other. `gpu_rules` are by deployment id, and `facts_of` tells what is known of a model's
+    weights.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class Servers:
         overlap: bool = False,
         gpu_rules: Mapping[str, tuple[Rule, ...]] | None = None,
         facts_of: Callable[[str], ModelFacts | None] = lambda _source: None,
+        model_folders: tuple[Path, ...] = (),
     ) -> None:
         self.folder = folder
         self.overlap = overlap
@@ -61,7 +63,7 @@ class Servers:
         self._start_timeout, self._wait_timeout = start_timeout, wait_timeout
         self._host = Host(progress.show, wait_timeout)
         self._gpu_rules, self._facts_of = gpu_rules or {}, facts_of
-        self._keep, self._rebuild = keep, rebuild
+        self._keep, self._rebuild, self._model_folders = keep, rebuild, model_folders
         self._live: dict[Deployment, RunningServer] = {}
         self._unavailable: dict[str, str | None] = {}
 
@@ -108,6 +110,7 @@ class Servers:
                 session=self.folder().parent.name,
                 keep=self._keep,
                 rebuild=self._rebuild,
+                model_folders=self._model_folders,
             )
             with self._shown(), self._host.loading(f"starting {deployment.id}"):
                 self._progress.begin()

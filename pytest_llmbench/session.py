@@ -12,7 +12,7 @@ from pytest_llmbench.errors import Unavailable
 from pytest_llmbench.evaluations import Evaluations
 from pytest_llmbench.judging import Judge
 from pytest_llmbench.measurements import Measurements
-from pytest_llmbench.planning import check_replay, known_facts, read_labels, read_plan
+from pytest_llmbench.planning import check_replay, known_facts, model_folders, read_labels, read_plan
 from pytest_llmbench.records import GpuRecord
 from pytest_llmbench.reports import junit
 from pytest_llmbench.reports.environment import collect_environment
@@ -72,6 +72,7 @@ class Session:
         self.judge = Judge(settings, rootdir / settings.get("results"))
         self.results: list[ResultRecord] = []
         """Of the test that is running."""
+        folders = model_folders(settings)
         self.servers = Servers(
             servers_folder,
             progress,
@@ -81,7 +82,8 @@ class Session:
             rebuild=bool(settings.get("rebuild")),
             overlap=bool(settings.get("overlap")),
             gpu_rules=self.plan.gpu_rules,
-            facts_of=known_facts,
+            facts_of=lambda source: known_facts(source, folders),
+            model_folders=folders,
         )
         generator = LoadGenerator()
         self.measurements = Measurements(

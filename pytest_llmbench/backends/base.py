@@ -138,8 +138,11 @@ class Backend(Protocol):
             UsageError: the engine has no such endpoint; it names those there are.
         """
 
-    def check_args(self, args: Mapping[str, ArgValue]) -> None:
-        """Reject engine arguments that cannot be, before anything starts.
+    def served_as(self, launch: Launch) -> str:
+        """Return the name the server will list its model under: it proves that it is the one we started."""
+
+    def check_args(self, args: Mapping[str, ArgValue], runtime: RuntimeName) -> None:
+        """Reject engine arguments that cannot be in this runtime, before anything starts.
 
         Raises:
             UsageError: naming the argument and the nearest valid one.
@@ -150,6 +153,9 @@ class Backend(Protocol):
 
         `http` has the base URL and the authorization header set.
         """
+
+    def log_facts(self, log: Sequence[str]) -> dict[str, FactValue]:
+        """Return what a server told about itself in its log alone: `kv_capacity` (tokens), `kv_bytes`, ..."""
 
     def count_tokens(self, http: httpx.Client, prompt: str, *, chat: bool) -> int | None:
         """Count the tokens of `prompt` as the server's `usage.prompt_tokens` would, generating nothing.

@@ -60,8 +60,12 @@ class GenericBackend:
             raise UsageError(message)
         return found
 
-    def check_args(self, args: Mapping[str, ArgValue]) -> None:
-        """Accept everything: this engine's arguments differ between versions and are its own to judge."""
+    def served_as(self, launch: Launch) -> str:
+        """Return the name it was given."""
+        return launch.served_name
+
+    def check_args(self, args: Mapping[str, ArgValue], runtime: RuntimeName) -> None:
+        """Accept everything: nothing is known of its arguments."""
 
     def image(self, deployment: Deployment, accelerator: Accelerator) -> Image:  # noqa: ARG002
         """Take the image that the deployment names; there is no other."""
@@ -83,6 +87,10 @@ class GenericBackend:
         """Return the context length where `/v1/models` gives one, as vLLM and SGLang do."""
         models = served_models(http)
         return pick(models[0], context_length="max_model_len") if models else {}
+
+    def log_facts(self, log: Sequence[str]) -> dict[str, FactValue]:  # noqa: ARG002
+        """Return nothing: nothing is known of its log."""
+        return {}
 
     def count_tokens(self, http: httpx.Client, prompt: str, *, chat: bool) -> int | None:  # noqa: ARG002
         """Return None: the protocol has no way to ask."""

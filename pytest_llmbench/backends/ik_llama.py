@@ -13,7 +13,8 @@ __all__ = ["IkLlama"]
 
 
 class IkLlama(LlamaFamily):
-    """Speaks llama.cpp's API; its arguments have diverged and are not checked here."""
+    """Speaks llama.cpp's API; its arguments have diverged."""
 
     name = "ik_llama"
     default_runtime: RuntimeName = "docker"
+    split_tensors = "graph"

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 from pytest_llmbench.backends.base import Api, Container, Image
 from pytest_llmbench.backends.causes import COMMON, find_cause
-from pytest_llmbench.backends.generic import EXACT, GenericBackend
+from pytest_llmbench.backends.generic import EXACT
+from pytest_llmbench.backends.log_facts import LogFact, read_log_facts
 from pytest_llmbench.backends.log_lines import last_lines, matching_lines
+from pytest_llmbench.backends.served import ServedBackend
 from pytest_llmbench.backends.wire import get_json, pick, post_json, served_models
 from pytest_llmbench.errors import UsageError
 
@@ -39,9 +41,16 @@ _CUDA = {
 _CAUSES = {
     r"failed to load model|failed to open GGUF|unable to load model": "the model could not be loaded",
 }
+# At its usual verbosity the server tells none of these: they need `log-verbosity: 4`.
+_LOG_FACTS = (
+    LogFact("kv_bytes", r"llama_kv_cache\w*: size = *([\d.]+) MiB", "MiB"),
+    LogFact("kv_capacity", r"llama_kv_cache\w*: size = .*?\( *(\d+) cells", "int"),
+    LogFact("flash_attention", r"Flash Attention was auto, set to (\w+)"),
+    LogFact("flash_attention", r"flash_attn += (\w+)"),
+)
 
 
-class LlamaFamily(GenericBackend):
+class LlamaFamily(ServedBackend):
     """llama.cpp's server API."""
 
     formats: tuple[str, ...] = ("gguf",)
@@ -55,39 +64,60 @@ class LlamaFamily(GenericBackend):
         }
     )
     metrics_path: str | None = "/metrics"
-    images: str = ""
-    """Repository of the published images; empty if there are none."""
     program: tuple[str, ...] = ("llama-server",)
     container: Container | None = Container(("/app/llama-server",))
 
-    def image(self, deployment: Deployment, accelerator: Accelerator) -> Image:
-        """Pull the project's own server image of that release, or build one from source."""
-        if deployment.image and deployment.image_type != "build":
-            return Image(deployment.image)
-        if not deployment.version:
-            message = f"{deployment.id}: name a version (a release tag or a commit) or an image"
-            raise UsageError(message)
-        if deployment.image_type == "build" or not self.images:
-            return _built(self.name, deployment, accelerator)
-        variant = "" if accelerator == "cpu" else f"-{accelerator}"
-        return Image(f"{self.images}:server{variant}-{deployment.version}")
+    split_tensors = "row"
+    """The split mode that has all GPUs work on one token, as tensor parallelism does elsewhere."""
+    key_env = "LLAMA_API_KEY"
 
-    def command(self, deployment: Deployment, launch: Launch) -> list[str]:
-        """Write the arguments as options; true and false as `--name` and `--no-name`."""
-        args: dict[str, ArgValue] = {**self.default_args, **dict(deployment.args)}
-        command = [
-            *launch.program,
+    def built(self, deployment: Deployment, accelerator: Accelerator) -> Image:
+        """Build `docker/<engine>` at that version, for the CPU or for CUDA."""
+        if accelerator == "rocm":
+            message = (
+                f"{deployment.id}: docker/{self.name} builds for the CPU and for CUDA; name an image for ROCm"
+            )
+            raise UsageError(message)
+        args = {"VERSION": str(deployment.version), **(_CUDA if accelerator == "cuda" else {})}
+        reference = deployment.image or f"llmbench/{self.name}:{accelerator}-{deployment.version}"
+        return Image(reference, self.name, args)
+
+    def identity(self, launch: Launch) -> Sequence[str]:
+        """Name the file, the alias and the address."""
+        return (
             *("--model", launch.model, "--alias", launch.served_name),
             *("--host", launch.host, "--port", str(launch.port)),
-        ]
-        for name, value in args.items():
-            command += _option(name, value)
-        return command
+        )
 
-    def environment(self, deployment: Deployment, launch: Launch) -> dict[str, str]:
-        """Give the key by a variable: the command line can be seen by every process of the host."""
-        key = {"LLAMA_API_KEY": str(launch.api_key)} if launch.api_key else {}
-        return super().environment(deployment, launch) | key
+    def parallelism(
+        self, deployment: Deployment, launch: Launch, args: Mapping[str, ArgValue]
+    ) -> Sequence[str]:
+        """Spread over GPUs by layers, or with TP by tensors, in equal shares; without GPUs use none."""
+        self.refuse(deployment, "pp", "dp", "ep")
+        if deployment.tp > max(1, launch.gpus):
+            message = (
+                f"{deployment.id}: {self.name} splits tensors over GPUs only:"
+                f" tp {deployment.tp}, gpus {launch.gpus}"
+            )
+            raise UsageError(message)
+        if not launch.gpus:
+            return self._unless(args, "n-gpu-layers", "0")
+        if launch.gpus == 1:
+            return self._unless(args, "split-mode", "none")
+        if 1 < deployment.tp < launch.gpus:
+            message = (
+                f"{deployment.id}: {self.name} splits tensors over all GPUs or none:"
+                f" tp {deployment.tp}, gpus {launch.gpus}"
+            )
+            raise UsageError(message)
+        mode = self.split_tensors if deployment.tp > 1 else "layer"
+        return [
+            *self._unless(args, "split-mode", mode),
+            *self._unless(args, "tensor-split", ",".join(["1"] * launch.gpus)),
+        ]
+
+    def _unless(self, args: Mapping[str, ArgValue], name: str, value: str) -> list[str]:
+        return [] if name in args else [self.table.spelled(name), value]
 
     def facts(self, http: httpx.Client) -> dict[str, FactValue]:
         """Return version, slots, context length of one slot, parameters, bytes and type of the weights."""
@@ -108,6 +138,10 @@ class LlamaFamily(GenericBackend):
             )
         return facts
 
+    def log_facts(self, log: Sequence[str]) -> dict[str, FactValue]:
+        """Return the KV cache's bytes, attention and graphs, and what it fell back to."""
+        return read_log_facts(log, _LOG_FACTS)
+
     def count_tokens(self, http: httpx.Client, prompt: str, *, chat: bool) -> int | None:
         """Apply the server's own chat template, then tokenize as the server would."""
         text: object = prompt
@@ -127,22 +161,3 @@ class LlamaFamily(GenericBackend):
     def cause(self, log: Sequence[str]) -> str | None:
         """Look for what engines have in common first, as it says more."""
         return find_cause(log, {**COMMON, **_CAUSES})
-
-
-def _built(name: str, deployment: Deployment, accelerator: Accelerator) -> Image:
-    if accelerator == "rocm":
-        message = f"{deployment.id}: docker/{name} builds for the CPU and for CUDA; name an image for ROCm"
-        raise UsageError(message)
-    args = {"VERSION": str(deployment.version)}
-    if accelerator == "cuda":
-        args |= _CUDA
-    reference = deployment.image or f"llmbench/{name}:{accelerator}-{deployment.version}"
-    return Image(reference, name, args)
-
-
-def _option(name: str, value: ArgValue) -> list[str]:
-    if value is True:
-        return [f"--{name}"]
-    if value is False:
-        return [f"--no-{name}"]
-    return [f"--{name}", str(value)]

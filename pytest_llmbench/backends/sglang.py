@@ -6,27 +6,47 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from pytest_llmbench.backends.base import Api
-from pytest_llmbench.backends.generic import COUNTED, EXACT, GenericBackend
+from pytest_llmbench.backends.base import Api, Container
+from pytest_llmbench.backends.causes import COMMON, find_cause
+from pytest_llmbench.backends.generic import COUNTED, EXACT
+from pytest_llmbench.backends.log_facts import LogFact, read_log_facts
+from pytest_llmbench.backends.served import ServedBackend
 from pytest_llmbench.backends.wire import get_json, pick, post_json
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import httpx
 
+    from pytest_llmbench.backends.base import Accelerator, Launch
     from pytest_llmbench.runtimes.server import FactValue
-    from pytest_llmbench.spec.deployment import RuntimeName
+    from pytest_llmbench.spec.deployment import ArgValue, Deployment, RuntimeName
     from pytest_llmbench.spec.workload import Endpoint
 
 __all__ = ["SGLang"]
 
+_CAUSES = {
+    r"Not enough memory\. Please try": "the GPU has too little free memory: raise mem-fraction-static",
+    r"is not a valid model identifier|Can't load the configuration|does not appear to have a file named": (
+        "the model could not be loaded"
+    ),
+    r"launch_server\.py: error: argument": "an engine argument is wrong",
+    r"is not divisible by|must be divisible by": "the model cannot be split over so many GPUs",
+}
+_LOG_FACTS = (
+    LogFact("kv_capacity", r"max_total_num_tokens=(\d+)", "int"),
+    LogFact("attention_backend", r"attention_backend='(\w+)'"),
+    LogFact("attention_backend", r"Use (\w+) (?:as|backend)"),
+)
 
-class SGLang(GenericBackend):
-    """SGLang's OpenAI server. Its arguments change with every release and are not checked here."""
+
+class SGLang(ServedBackend):
+    """SGLang's OpenAI server."""
 
     name = "sglang"
     default_runtime: RuntimeName = "docker"
+    # Without these nobody is told how much of a prompt was cached, nor anything by Prometheus.
+    default_args: Mapping[str, ArgValue] = {"enable-cache-report": True, "enable-metrics": True}
     formats: tuple[str, ...] = ("safetensors",)
     apis: Mapping[Endpoint, Api] = MappingProxyType(
         {
@@ -39,6 +59,30 @@ class SGLang(GenericBackend):
         }
     )
     metrics_path: str | None = "/metrics"
+    program: tuple[str, ...] = ("python3", "-m", "sglang.launch_server")
+    container: Container | None = Container(
+        ("python3", "-m", "sglang.launch_server"),
+        caches=("/root/.cache/flashinfer", "/root/.triton"),
+        shm_bytes=32 << 30,
+    )
+    images: Mapping[Accelerator, str] = {"cuda": "lmsysorg/sglang:{version}"}
+
+    def identity(self, launch: Launch) -> Sequence[str]:
+        """The model is an option like others."""
+        return (
+            *("--model-path", launch.model, "--served-model-name", launch.served_name),
+            *("--host", launch.host, "--port", str(launch.port)),
+        )
+
+    def parallelism(
+        self,
+        deployment: Deployment,
+        launch: Launch,  # noqa: ARG002
+        args: Mapping[str, ArgValue],  # noqa: ARG002
+    ) -> Sequence[str]:
+        """Each has an option of its own."""
+        sizes = {"tp": deployment.tp, "pp": deployment.pp, "dp": deployment.dp, "ep": deployment.ep}
+        return [word for name, size in sizes.items() if size > 1 for word in (f"--{name}-size", str(size))]
 
     def api(self, endpoint: Endpoint, facts: Mapping[str, FactValue]) -> Api:
         """Look it up; whether `/generate` repeats the whole reply in every event, the server says."""
@@ -63,6 +107,13 @@ class SGLang(GenericBackend):
             incremental_streaming_output="incremental_streaming_output",
         )
 
+    def log_facts(self, log: Sequence[str]) -> dict[str, FactValue]:
+        """Return KV capacity, attention backend, whether it uses graphs, and what it fell back to."""
+        facts = read_log_facts(log, _LOG_FACTS)
+        if any("disable_cuda_graph=True" in line for line in log):
+            facts["graph_mode"] = "eager"
+        return facts
+
     def count_tokens(self, http: httpx.Client, prompt: str, *, chat: bool) -> int | None:
         """Ask `/tokenize`, or for a chat, as that knows no template, what Anthropic's API counts there."""
         if chat:
@@ -71,3 +122,7 @@ class SGLang(GenericBackend):
             return count if isinstance(count, int) else None
         count = post_json(http, "/tokenize", {"prompt": prompt}).get("count")
         return count if isinstance(count, int) else None
+
+    def cause(self, log: Sequence[str]) -> str | None:
+        """Look for its own causes first: they say what to do."""
+        return find_cause(log, {**_CAUSES, **COMMON})

@@ -2,42 +2,48 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pytest_llmbench.errors import UsageError
-from pytest_llmbench.models.hub import choose_gguf
+from pytest_llmbench.models.hub import hub_cache
+from pytest_llmbench.models.quants import choose_gguf
+from pytest_llmbench.models.source import find_copy, parse_source
 
-__all__ = ["cached_weights"]
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["cached_weights", "weights_in"]
 
 
-def cached_weights(source: str) -> Path | None:
+def cached_weights(source: str, folders: Iterable[Path] = ()) -> Path | None:
     """Return a GGUF file or a folder with weights, None if it is not here.
 
-    `source` is a path or a hub id, `repo` or `repo:QUANT`; builtin models are made when they are needed.
+    `source` is a path or a hub id; `folders` may hold local copies of repositories. Builtin models are made
+    when they are needed.
     """
     if source.startswith("builtin:"):
         return None
     path = Path(source).expanduser()
-    return path if path.exists() else _of_hub(*source.partition(":")[::2])
-
-
-def _of_hub(repo: str, quant: str) -> Path | None:
-    folder = _hub_cache() / f"models--{repo.replace('/', '--')}"
-    try:
-        snapshot = folder / "snapshots" / (folder / "refs" / "main").read_text(encoding="utf-8").strip()
-    except OSError:
+    if path.exists():
+        return path
+    named = parse_source(source)
+    copy = find_copy(named, [*folders, hub_cache()]) if named else None
+    if named is None or copy is None:
         return None
-    names = [file.relative_to(snapshot).as_posix() for file in snapshot.rglob("*.gguf")]
     try:
-        return snapshot / choose_gguf(names, repo, quant or None)[0] if names else snapshot
+        return weights_in(copy, named.repo, named.quant)
     except UsageError:  # another quantization than the one that is here
         return None
 
 
-def _hub_cache() -> Path:
-    """Return the hub's cache, as `huggingface_hub` finds it."""
-    if cache := os.environ.get("HF_HUB_CACHE"):
-        return Path(cache).expanduser()
-    home = os.environ.get("HF_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "huggingface"
-    return Path(home).expanduser() / "hub"
+def weights_in(folder: Path, repo: str, quant: str | None) -> Path:
+    """Return the GGUF file that a folder is searched for, or the folder itself if it has none.
+
+    Raises:
+        UsageError: it has GGUF files, but not the one that is wanted.
+    """
+    names = [file.relative_to(folder).as_posix() for file in folder.rglob("*.gguf")]
+    if not names and quant is None:
+        return folder
+    return folder / choose_gguf(names, repo, quant)[0]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from pytest_llmbench.runtimes.docker import Docker
 from pytest_llmbench.runtimes.embedded import Embedded
 from pytest_llmbench.runtimes.external import External
+from pytest_llmbench.runtimes.process import Process
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["RUNTIMES"]
 
-_ALL: tuple[Runtime, ...] = (Embedded(), External(), Docker())
+_ALL: tuple[Runtime, ...] = (Embedded(), External(), Docker(), Process())
 
 RUNTIMES: Mapping[str, Runtime] = {runtime.name: runtime for runtime in _ALL}
 """Every place a server can live, by its name in the configuration."""

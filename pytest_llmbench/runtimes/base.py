@@ -29,7 +29,8 @@ class StartContext:
     long it may take in all. `gpus` are leased to this server, and it may use no others; `cores` are those
     it is to run on, none for any. `session` is written on what might be left behind; with `keep` a server
     outlives us, and one that was kept is used; with `rebuild` images are pulled or built anew; `publish` is
-    an address and port of this host to listen at, for others to use.
+    an address and port of this host to listen at, for others to use. `model_folders` may hold copies of hub
+    repositories.
     """
 
     log_path: Path
@@ -42,6 +43,7 @@ class StartContext:
     keep: bool = False
     rebuild: bool = False
     publish: tuple[str, int] | None = None
+    model_folders: tuple[Path, ...] = ()
 
 
 def served_name(deployment: Deployment, context: StartContext) -> str:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-__all__ = ["ChildProcess"]
+__all__ = ["ChildProcess", "open_log", "signal_name"]
 
 _GRACE_SECONDS = 3.0
 
@@ -38,7 +38,7 @@ class ChildProcess:
         self._received = b""
         self._stopped = False
         try:
-            with _open_log(log) as output:
+            with open_log(log) as output:
                 self._process = subprocess.Popen(
                     command,
                     stdin=subprocess.PIPE,
@@ -82,7 +82,7 @@ class ChildProcess:
         if code is None:
             return None
         if code < 0:
-            return f"the server was ended by {_signal_name(-code)}"
+            return f"the server was ended by {signal_name(-code)}"
         return f"the server exited with code {code}"
 
     def stop(self) -> None:
@@ -102,7 +102,12 @@ class ChildProcess:
         os.close(self._reader)
 
 
-def _open_log(log: Path) -> IO[bytes]:
+def open_log(log: Path) -> IO[bytes]:
+    """Open a server's log to append to; its folder is made.
+
+    Raises:
+        StorageError: naming the log.
+    """
     try:
         log.parent.mkdir(parents=True, exist_ok=True)
         return log.open("ab")
@@ -111,7 +116,8 @@ def _open_log(log: Path) -> IO[bytes]:
         raise StorageError(message, file=log) from error
 
 
-def _signal_name(number: int) -> str:
+def signal_name(number: int) -> str:
+    """Name a signal: `SIGKILL`."""
     try:
         return signal.Signals(number).name
     except ValueError:

@@ -46,7 +46,7 @@ from pytest_llmbench.runtimes.containers.wiring import (
 from pytest_llmbench.runtimes.gpus import gpu_shortage
 from pytest_llmbench.runtimes.keys import resolve_api_key, resolve_secrets
 from pytest_llmbench.runtimes.owner import this_process
-from pytest_llmbench.runtimes.readiness import answers_as, wait_until_ready
+from pytest_llmbench.runtimes.readiness import answers_as, read_log, wait_until_ready
 from pytest_llmbench.runtimes.server import Secret, Server
 from pytest_llmbench.telemetry.visible import visibility
 
@@ -139,7 +139,13 @@ class Docker:
             rebuild=context.rebuild,
             log=context.log_path.with_name(f"{context.log_path.stem}.build.log"),
         )
-        mounts, model = weights_mounts(locate(deployment.source, context.on_progress))
+        weights = locate(
+            deployment.source,
+            context.on_progress,
+            formats=backend.formats,
+            folders=context.model_folders,
+        )
+        mounts, model = weights_mounts(weights)
         order = _Order(deployment, context, backend, found, api_key, secrets, (*mounts, *own_mounts), model)
         return (context.keep and self._adopt(client, order)) or self._create(client, order)
 
@@ -251,7 +257,7 @@ def _ready(
     with http_client(base_url, order.api_key, timeout=_HEALTH_SECONDS) as http:
         wait(lambda: answers_as(tag.served_name, http, backend.health_path))
         ready_seconds = time.monotonic() - begin
-        facts = backend.facts(http)
+        facts = {**backend.log_facts(read_log(context.log_path)), **backend.facts(http)}
     facts |= {
         "engine": backend.name,
         "image": order.image.reference,

@@ -89,9 +89,9 @@ class Embedded:
             raise Unavailable(reason)
         backend = BACKENDS[deployment.backend]
         args: dict[str, ArgValue] = {"threads": _spare_one(), **backend.default_args, **dict(deployment.args)}
-        backend.check_args(args)
+        backend.check_args(args, "embedded")
         api_key = resolve_api_key(deployment)
-        weights = locate(deployment.source, context.on_progress)
+        weights = locate(deployment.source, context.on_progress, folders=context.model_folders)
         context.on_progress(f"starting llama.cpp with {weights.name}")
         begin = time.monotonic()
         environment = {**os.environ, **visibility(context.gpus), **dict(deployment.env)}

@@ -11,7 +11,7 @@ from pytest_llmbench.spec.base import Spec
 
 __all__ = ["ArgValue", "Deployment", "ImageType", "RuntimeName"]
 
-RuntimeName = Literal["embedded", "external", "docker"]
+RuntimeName = Literal["embedded", "external", "docker", "process"]
 ImageType = Literal["prebuilt", "build"]
 ArgValue = bool | int | float | str
 
@@ -48,6 +48,10 @@ class Deployment(Spec):
     gpu_share: float | None = Field(default=None, gt=0, le=1)
     """Part of each GPU's memory that this server uses; others may live beside it. None for all of it."""
     args: tuple[tuple[str, ArgValue], ...] = ()
+    program: str | None = None
+    """What starts a local process, where it is not what the engine's is called on PATH."""
+    extra_args: tuple[str, ...] = ()
+    """Words put at the end of the engine's command line, unread."""
     env: tuple[tuple[str, str], ...] = ()
     url: str | None = None
     """Where an external server listens, without `/v1`."""

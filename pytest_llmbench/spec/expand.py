@@ -147,7 +147,7 @@ def _checked(choice: Choice, layer: Layer, index: int, *, stated: bool) -> Combi
     for size in sizes.values():
         needed *= size
     count = int(str(layer["gpus"].value))
-    if count >= needed or (count == 0 and needed == 1):
+    if count >= needed or (count == 0 and (stated or needed == 1)):  # ranks can share a CPU
         return Combination(layer)
     factors = " x ".join(f"{name} {size}" for name, size in sizes.items())
     text = f"{factors} needs {needed} GPUs, this asks for {count}"

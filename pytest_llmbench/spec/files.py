@@ -13,6 +13,7 @@ A server that already runs is a model whose backend has `runtime: external` and 
 # No `from __future__ import annotations`: pydantic needs these annotations when the classes are made.
 
 import re
+import shlex
 from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
@@ -64,6 +65,10 @@ def _bytes(value: str) -> str:
         message = f"{value!r} is no size; write it as Docker does: 512m, 16g"
         raise ValueError(message)
     return value
+
+
+def _words(value: object) -> object:
+    return shlex.split(value) if isinstance(value, str) else value
 
 
 def _id(value: str) -> str:
@@ -162,6 +167,8 @@ class BackendSettings(_Shape):
     image: Text | None = None
     image_type: ImageType | None = None
     args: dict[str, Annotated[ArgValue | None, BeforeValidator(_scalar)]] = Field(default_factory=dict)
+    program: Text | None = None
+    extra_args: Annotated[tuple[str, ...], BeforeValidator(_words)] | None = None
     env: dict[Variable, str | None] = Field(default_factory=dict)
     profiles: dict[Id, Profile] = Field(default_factory=dict)
     url: Annotated[str, AfterValidator(server_url)] | None = None

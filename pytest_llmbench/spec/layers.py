@@ -39,7 +39,8 @@ CONTAINER_SETTINGS = frozenset({"secrets", "volumes", "shm-size", "memory", "ipc
 _STARTED = frozenset({"runtime", "skip", "args", "env", "profiles"})
 APPLIES: Mapping[str, frozenset[str]] = {
     "embedded": _STARTED,
-    "docker": _STARTED | CONTAINER_SETTINGS | {"version", "image", "image-type", "api-key-env"},
+    "docker": _STARTED | CONTAINER_SETTINGS | {"version", "image", "image-type", "extra-args", "api-key-env"},
+    "process": _STARTED | {"program", "secrets", "extra-args", "api-key-env"},
     "external": frozenset({"runtime", "skip", "args", "version", "url", "served-model", "api-key-env"}),
 }
 """Which backend settings mean something in which runtime."""

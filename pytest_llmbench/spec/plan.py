@@ -47,8 +47,8 @@ class Engine(Protocol):
     default_args: Mapping[str, ArgValue]
     formats: tuple[str, ...]
 
-    def check_args(self, args: Mapping[str, ArgValue]) -> None:
-        """Reject engine arguments that cannot be."""
+    def check_args(self, args: Mapping[str, ArgValue], runtime: RuntimeName) -> None:
+        """Reject engine arguments that cannot be in this runtime."""
 
 
 class Sourced(NamedTuple):
@@ -116,6 +116,7 @@ class Plan:
                 "args": tuple(
                     (name, REDACTED if f"args.{name}" in secret else value) for name, value in deployment.args
                 ),
+                "extra_args": _redacted_words(deployment.extra_args),
                 "env": tuple(
                     (name, REDACTED if f"env.{name}" in secret else value) for name, value in deployment.env
                 ),
@@ -124,6 +125,18 @@ class Plan:
                 },
             }
         )
+
+
+def _redacted_words(words: tuple[str, ...]) -> tuple[str, ...]:
+    """Replace what belongs to a name that holds a secret: `--hf-token X`, `--hf-token=X`."""
+    hidden = []
+    follows_secret = False
+    for word in words:
+        name, equals, _ = word.lstrip("-").partition("=")
+        secret = word.startswith("-") and is_secret(name)
+        hidden.append(f"--{name}={REDACTED}" if secret and equals else REDACTED if follows_secret else word)
+        follows_secret = secret and not equals
+    return tuple(hidden)
 
 
 def redacted_argument(text: str) -> str:

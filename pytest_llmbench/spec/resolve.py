@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from pytest_llmbench.models.facts import ModelFacts
+    from pytest_llmbench.spec.deployment import RuntimeName
     from pytest_llmbench.spec.files import Defaults, ModelEntry
     from pytest_llmbench.spec.load import Configuration
     from pytest_llmbench.spec.plan import Engine
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["resolve"]
 
 _SINGLE = (
-    *("image", "image-type", "url", "served-model", "api-key-env"),
+    *("image", "image-type", "url", "served-model", "api-key-env", "program", "extra-args"),
     *sorted(CONTAINER_SETTINGS),
 )
 
@@ -175,8 +176,8 @@ class _Resolver:
         """The deployments of one model on one backend in one profile."""
         args = {key[5:]: value for key, value in sorted(settings.items()) if key.startswith("args.")}
         env = {key[4:]: value for key, value in sorted(settings.items()) if key.startswith("env.")}
-        self.said.check_args(choice, args)
-        runtime = str(settings["runtime"].value)
+        runtime: RuntimeName = settings["runtime"].value  # type: ignore[assignment]
+        self.said.check_args(choice, args, runtime)
         if not choice.entry.source and runtime != "external":
             choice.fail("'source' is missing: builtin:<name>, a path or a hub id", choice.key)
         facts = self.facts_of(choice.entry.source) if choice.entry.source else None

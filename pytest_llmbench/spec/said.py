@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pytest_llmbench.spec.choices import Choice
+    from pytest_llmbench.spec.deployment import RuntimeName
     from pytest_llmbench.spec.load import Configuration
     from pytest_llmbench.spec.plan import Engine
 
@@ -101,16 +102,16 @@ class Said:
             if value is not None
         }
 
-    def check_args(self, choice: Choice, args: Mapping[str, Sourced]) -> None:
+    def check_args(self, choice: Choice, args: Mapping[str, Sourced], runtime: RuntimeName) -> None:
         """Let the engine look at its arguments, and say where a wrong one comes from."""
         engine = self.engines[choice.name]
         values: dict[str, Any] = {name: value.value for name, value in args.items()}
         try:
-            engine.check_args(values)
+            engine.check_args(values, runtime)
         except UsageError as error:
             for name, value in args.items():
                 try:
-                    engine.check_args({name: values[name]})
+                    engine.check_args({name: values[name]}, runtime)
                 except UsageError as single:
                     message = f"{value.origin}: {single}"
                     raise UsageError(message) from error

@@ -21,14 +21,14 @@ def detected_backend(source: str) -> str:
 
     Only the name is looked at: collecting tests must not touch weights.
     """
-    last = source.rstrip("/").rpartition("/")[2].lower()
+    last = source.partition("@")[0].rstrip("/").rpartition("/")[2].lower()
     is_quant = ":" in last  # repo:QUANT, builtin:name
     return "llama" if is_quant or last.endswith((".gguf", "-gguf")) else "vllm"
 
 
 def model_id(source: str) -> str:
     """Name a model after the last part of its path or hub id, fit for test ids: `qwen3-8b-gguf-q4_k_m`."""
-    last = source.rstrip("/").rpartition("/")[2]
+    last = source.rstrip("/").rpartition("/")[2].replace("@", "-")
     if last.lower().endswith(".gguf"):
         last = last[: -len(".gguf")]
     return safe_id(last.removeprefix("builtin:"))

@@ -1,140 +1,205 @@
+"""`huggingface_hub` itself against a server that speaks the hub's API."""
+
 from __future__ import annotations
 
+import hashlib
+import json
+import os
+import subprocess
 import sys
-from typing import TYPE_CHECKING
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
-import huggingface_hub
 import pytest
 
-from pytest_llmbench.errors import Unavailable, UsageError
-from pytest_llmbench.models.hub import choose_gguf, hub_path
-from pytest_llmbench.models.locate import locate
+from pytest_llmbench.errors import Unavailable
+from pytest_llmbench.models.hub import hub_folder
+from pytest_llmbench.models.source import HubSource
+from tests.models.hub_server import COMMIT, hub
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
-FILES = [
-    "README.md",
-    "mmproj-F16.gguf",
-    "Tiny-Q4_K_M.gguf",
-    "Tiny-Q8_0.gguf",
-    "BF16/Tiny-BF16-00001-of-00002.gguf",
-    "BF16/Tiny-BF16-00002-of-00002.gguf",
-]
+    from tests.models.hub_server import Hub
 
-
-def test_quantization_ignores_case() -> None:
-    """The quantization is found whatever its case."""
-    assert choose_gguf(FILES, "a/b", "q4_k_m") == ["Tiny-Q4_K_M.gguf"]
-
-
-def test_shards_come_in_order() -> None:
-    """All shards of one model are one choice, the first first."""
-    assert choose_gguf(reversed(FILES), "a/b", "bf16") == FILES[4:]
-
-
-def test_exact_quantization_wins() -> None:
-    """A quantization that is part of another's name means the one it names."""
-    names = ["t-Q4_K.gguf", "t-Q4_K_M.gguf", "t-IQ4_K.gguf"]
-    assert choose_gguf(names, "a/b", "Q4_K") == ["t-Q4_K.gguf"]
-
-
-def test_unknown_quantization_lists_what_there_is() -> None:
-    """A quantization the repository lacks is answered with those it has."""
-    with pytest.raises(UsageError, match=r"no GGUF files named Q5_K: write a/b:QUANT .* BF16, Q4_K_M, Q8_0"):
-        choose_gguf(FILES, "a/b", "Q5_K")
+_LOCATE = """
+import sys
+from pathlib import Path
+from pytest_llmbench.errors import LLMBenchError
+from pytest_llmbench.models import locate
+try:
+    found = locate(sys.argv[1], lambda text: print("told", text), formats=[sys.argv[2]])
+except LLMBenchError as error:
+    print(type(error).__name__, error)
+else:
+    print("found", found)
+"""
+SAFE = {
+    "config.json": json.dumps({"num_attention_heads": 4}).encode(),
+    "model.safetensors": bytes(range(256)) * 4096,
+    "pytorch_model.bin": b"the same in another format",
+    "original/consolidated.safetensors": b"the same again",
+    "README.md": b"hello",
+}
+LARGE = bytes(range(256)) * 80_000
+GGUF = {
+    "Tiny-Q4_K_M.gguf": b"GGUF four",
+    "big/Tiny-Q8_0-00001-of-00002.gguf": b"GGUF eight",
+    "big/Tiny-Q8_0-00002-of-00002.gguf": b"GGUF eight more",
+}
 
 
-def test_no_quantization_needs_one_model() -> None:
-    """Without a quantization the repository must hold one model."""
-    assert choose_gguf(["only.gguf"], "a/b", None) == ["only.gguf"]
-    with pytest.raises(UsageError, match="several GGUF files"):
-        choose_gguf(FILES, "a/b", None)
-    with pytest.raises(UsageError, match="has no GGUF file"):
-        choose_gguf(["README.md"], "a/b", "Q8_0")
+class Locate(Protocol):
+    """Looks for a model in a process of its own, as `huggingface_hub` reads its variables once."""
+
+    def __call__(self, source: str, kind: str = "safetensors", **env: str) -> list[str]:
+        """Return what it printed: what it told, and what it found or which error it raised."""
 
 
 @pytest.fixture
-def offline(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """Cut the hub off and give its empty cache."""
+def served() -> Iterator[Hub]:
+    """Serve a hub with two repositories."""
+    with hub() as state:
+        state.files = {"owner/safe": dict(SAFE), "owner/tiny-gguf": dict(GGUF)}
+        yield state
 
-    def fail(*_args: object, **_options: object) -> None:
-        message = "offline mode"
-        raise huggingface_hub.errors.OfflineModeIsEnabled(message)
 
-    monkeypatch.setattr(huggingface_hub, "list_repo_files", fail)
-    whole = huggingface_hub.snapshot_download
+@pytest.fixture
+def locate(served: Hub, tmp_path: Path) -> Locate:
+    """Look for models in that hub, with an empty cache."""
 
-    def cached_only(repo: str, *, allow_patterns: list[str], local_files_only: bool) -> str:
-        return str(
-            whole(repo, cache_dir=tmp_path, allow_patterns=allow_patterns, local_files_only=local_files_only)
+    def run(source: str, kind: str = "safetensors", **env: str) -> list[str]:
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
+        done = subprocess.run(
+            [sys.executable, "-c", _LOCATE, source, kind],
+            env={**clean, "HF_ENDPOINT": served.url, "HF_HOME": str(tmp_path / "hf"), **env},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
         )
+        assert done.returncode == 0, done.stderr
+        return done.stdout.splitlines()
 
-    monkeypatch.setattr(huggingface_hub, "snapshot_download", cached_only)
-    return tmp_path
-
-
-def test_offline_takes_the_cached_file(offline: Path) -> None:
-    """Without the hub a file fetched earlier is used."""
-    root = offline / "models--owner--tiny"
-    snapshot = root / "snapshots" / "abc"
-    (snapshot / "sub").mkdir(parents=True)
-    (root / "refs").mkdir()
-    (root / "refs" / "main").write_text("abc")
-    model = snapshot / "sub" / "tiny-Q8_0.gguf"
-    model.write_bytes(b"GGUF")
-    assert locate("owner/tiny:q8_0") == model
+    return run
 
 
-@pytest.mark.usefixtures("offline")
-def test_offline_without_cache_is_unavailable() -> None:
-    """Without the hub and without a cached file the reason says both."""
-    with pytest.raises(Unavailable, match="the hub cannot be reached and owner/tiny is not in its cache"):
-        locate("owner/tiny:Q8_0")
+def _found(lines: list[str]) -> Path:
+    assert lines[-1].startswith("found "), lines
+    return Path(lines[-1].removeprefix("found "))
 
 
-def test_download_fetches_every_shard(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """With the hub every shard is fetched, progress is told, and the first is returned."""
-    monkeypatch.setattr(huggingface_hub, "list_repo_files", lambda _repo: FILES)
-    fetched: list[str] = []
-
-    def download(_repo: str, name: str) -> str:
-        fetched.append(name)
-        return str(tmp_path / name)
-
-    monkeypatch.setattr(huggingface_hub, "hf_hub_download", download)
-    told: list[str] = []
-    assert hub_path("owner/tiny", "bf16", told.append) == tmp_path / FILES[4]
-    assert fetched == FILES[4:]
-    assert told[1] == f"fetching owner/tiny {FILES[5]} (2/2)"
+def test_folder_is_fetched_once(locate: Locate, served: Hub) -> None:
+    """Of a repository with safetensors, what an engine reads is fetched, at a commit, and not again."""
+    lines = locate("owner/safe")
+    folder = _found(lines)
+    assert folder.name == COMMIT
+    assert (folder / "model.safetensors").read_bytes() == SAFE["model.safetensors"]
+    assert {path.name for path in folder.iterdir()} == {"config.json", "model.safetensors"}
+    assert lines[0].startswith("told fetching owner/safe: 0.00 of 0.00 GiB (")
+    asked = len(served.requests)
+    assert _found(locate("owner/safe")) == folder
+    assert len(served.requests) == asked
 
 
-def test_failed_download_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A download that breaks off skips with its first line."""
-
-    def download(_repo: str, _name: str) -> str:
-        message = "connection lost\nand more"
-        raise OSError(message)
-
-    monkeypatch.setattr(huggingface_hub, "list_repo_files", lambda _repo: FILES)
-    monkeypatch.setattr(huggingface_hub, "hf_hub_download", download)
-    with pytest.raises(Unavailable, match=r"cannot fetch Tiny-Q8_0.gguf of owner/tiny: connection lost$"):
-        hub_path("owner/tiny", "Q8_0")
+def test_hub_that_cannot_be_reached(locate: Locate) -> None:
+    """What was fetched before is found without the hub; what was not says so."""
+    folder = _found(locate("owner/safe"))
+    assert _found(locate("owner/safe", HF_HUB_OFFLINE="1")) == folder
+    assert _found(locate("owner/safe", HF_ENDPOINT="http://127.0.0.1:9")) == folder
+    lines = locate("owner/other", HF_HUB_OFFLINE="1")
+    assert lines == ["Unavailable the hub cannot be reached and owner/other is not in its cache"]
 
 
-def test_unknown_repository(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A repository that does not exist is the user's mistake."""
+def _ranges(served: Hub) -> list[int]:
+    """The first bytes that were asked for, of the large file."""
+    return [
+        int(str(asked).removeprefix("bytes=").rstrip("-"))
+        for path, asked in served.requests
+        if path.endswith("large.safetensors")
+    ]
 
-    def fail(repo: str) -> list[str]:
-        raise huggingface_hub.errors.HFValidationError(repo)
 
-    monkeypatch.setattr(huggingface_hub, "list_repo_files", fail)
-    with pytest.raises(UsageError, match="no hub repository"):
-        hub_path("owner/tiny")
+def test_cut_connection_is_taken_up_where_it_broke(locate: Locate, served: Hub) -> None:
+    """What has arrived is not fetched again."""
+    served.files["owner/safe"]["large.safetensors"] = LARGE
+    served.cut_after = 9_000_000
+    folder = _found(locate("owner/safe"))
+    assert (folder / "large.safetensors").read_bytes() == LARGE
+    first, second = _ranges(served)
+    assert (first, 0 < second <= 9_000_000) == (0, True)
+
+
+def test_killed_download_goes_on_where_it_stopped(locate: Locate, served: Hub, tmp_path: Path) -> None:
+    """Of a fetch that was killed, the next one asks only for the rest."""
+    served.files["owner/safe"]["large.safetensors"] = LARGE
+    served.stall_after = 9_000_000
+    env = {**os.environ, "HF_ENDPOINT": served.url, "HF_HOME": str(tmp_path / "hf")}
+    with subprocess.Popen([sys.executable, "-c", _LOCATE, "owner/safe", "safetensors"], env=env) as fetching:
+        assert served.stalled.wait(60)
+        (blobs,) = (tmp_path / "hf").rglob("blobs")
+        while not any(part.stat().st_size > 1_000_000 for part in blobs.glob("*.part")):
+            time.sleep(0.05)
+        fetching.kill()
+    served.stall_after = None
+    served.go_on.set()
+    folder = _found(locate("owner/safe"))
+    assert (folder / "large.safetensors").read_bytes() == LARGE
+    assert _ranges(served)[-1] > 1_000_000
+
+
+def test_damaged_part_is_thrown_away(locate: Locate, served: Hub, tmp_path: Path) -> None:
+    """What arrived is held against the hub's digest before anybody loads it."""
+    served.files["owner/safe"]["large.safetensors"] = LARGE
+    blobs = tmp_path / "hf" / "hub" / "models--owner--safe" / "blobs"
+    blobs.mkdir(parents=True)
+    (blobs / f"{hashlib.sha256(LARGE).hexdigest()}.part").write_bytes(b"x" * 1000)
+    lines = locate("owner/safe")
+    assert lines[-1] == (
+        "Unavailable large.safetensors of owner/safe arrived damaged and was thrown away: fetch it again"
+    )
+    assert (_found(locate("owner/safe")) / "large.safetensors").read_bytes() == LARGE
+
+
+def test_one_gguf_of_a_repository(locate: Locate, served: Hub) -> None:
+    """Of a GGUF repository only the wanted quantization is fetched, all of its parts."""
+    four = _found(locate("owner/tiny-gguf:q4_k_m", "gguf"))
+    assert four.read_bytes() == b"GGUF four"
+    assert len(served.requests) == 1
+    first = _found(locate("owner/tiny-gguf:Q8_0", "gguf"))
+    assert first.name == "Tiny-Q8_0-00001-of-00002.gguf"
+    assert first.with_name("Tiny-Q8_0-00002-of-00002.gguf").read_bytes() == b"GGUF eight more"
+    lines = locate("owner/tiny-gguf:Q5_K", "gguf")
+    assert lines[-1].endswith("write owner/tiny-gguf:QUANT with one of Q4_K_M, Q8_0")
+
+
+def test_revision(locate: Locate) -> None:
+    """A pinned revision is fetched as such, found again offline, and a wrong one is named."""
+    folder = _found(locate(f"owner/safe@{COMMIT}"))
+    assert folder.name == COMMIT
+    assert _found(locate(f"owner/safe@{COMMIT}", HF_HUB_OFFLINE="1")) == folder
+    assert locate("owner/safe@v9") == ["UsageError hub repository owner/safe has no revision 'v9'"]
+
+
+def test_gated_repository(locate: Locate, served: Hub) -> None:
+    """A gated repository says what to do; with a token it is fetched."""
+    served.gated.add("owner/safe")
+    lines = locate("owner/safe")
+    assert lines[-1].startswith("UsageError owner/safe is gated: accept its terms on the hub, then log in")
+    assert _found(locate("owner/safe", HF_TOKEN="hf_" + "a" * 34)).name == COMMIT
+
+
+def test_what_there_is_not(locate: Locate) -> None:
+    """A repository that does not exist, or holds no weights for the engine, is the user's mistake."""
+    assert locate("owner/none")[-1].startswith("UsageError no hub repository owner/none, or no access to it")
+    assert locate("owner/tiny-gguf")[-1] == (
+        "UsageError hub repository owner/tiny-gguf has no safetensors: name one GGUF of it with repo:QUANT"
+    )
 
 
 def test_missing_package_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the package the message says what to install."""
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
     with pytest.raises(Unavailable, match=r"pip install 'pytest-llmbench\[hub\]'"):
-        hub_path("owner/tiny")
+        hub_folder(HubSource("owner/tiny"))

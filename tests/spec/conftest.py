@@ -30,7 +30,7 @@ class FakeEngine:
     known: tuple[str, ...] = ()
     formats: tuple[str, ...] = ()
 
-    def check_args(self, args: Mapping[str, ArgValue]) -> None:
+    def check_args(self, args: Mapping[str, ArgValue], runtime: RuntimeName) -> None:  # noqa: ARG002
         """Reject unknown arguments, and two that exclude each other."""
         for name in args if self.known else ():
             if name not in self.known:

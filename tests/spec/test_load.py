@@ -95,7 +95,7 @@ _DEGREE = "must be a whole number of at least 1, or auto"
             "defaults: {backends: {vllm: {runtime: dokcer}}}\n",
             (
                 "a.yaml:1: defaults.backends.vllm.runtime: "
-                "must be 'embedded', 'external' or 'docker'; did you mean 'docker'?"
+                "must be 'embedded', 'external', 'docker' or 'process'; did you mean 'docker'?"
             ),
         ),
         (
