@@ -62,6 +62,8 @@ _TESTED_ELSEWHERE = {
     # Its parts are tested by what they do to requests.
     "client": "client",
     "commands": "test_cli.py",
+    # Only worth something with the hub at its other end.
+    "models.download": "models/test_hub.py",
     "reports.results_table": "reports/test_terminal.py",
     # Worth something only with a daemon.
     "runtimes.containers": "docker",
