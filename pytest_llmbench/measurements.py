@@ -171,6 +171,7 @@ class Measurements:
                 look()
                 self._progress.measuring(what, run, runs, progress)
 
+            unsettled = self._servers.settle(server)
             result = measure(
                 server,
                 workload,
@@ -183,8 +184,12 @@ class Measurements:
                 salt=self._id() if server.outlives else "",
                 timeouts=self._timeouts(bench_marker(item)),
                 on_progress=tell,
+                watch=self._servers.watch(server),
             )
             seen = look()
+        if unsettled:
+            notes = (*result.validity.notes, f"the GPUs were not settled before it: {unsettled}")
+            result = replace(result, validity=replace(result.validity, notes=notes))
         if seen is not None:
             self._neighbours = tuple(dict.fromkeys((*(self._neighbours or ()), *seen)))
         return result

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from pytest_llmbench.metrics.slo import Slo
     from pytest_llmbench.runtimes.server import Server
     from pytest_llmbench.spec.workload import Workload
+    from pytest_llmbench.telemetry.watch import GpuWatch
     from pytest_llmbench.workloads.arrivals import Arrivals
     from pytest_llmbench.workloads.loads import Load
     from pytest_llmbench.workloads.tokenizers import CountsTokens
@@ -57,11 +59,13 @@ def measure(
     timeouts: Timeouts | None = None,
     slos: tuple[Slo, ...] = (),
     on_progress: Callable[[int, Progress], None] = lambda _run, _progress: None,
+    watch: Callable[[], GpuWatch] | None = None,
 ) -> BenchResult:
     """Measure `runs` times and return the result, its validity included; judging it is the caller's.
 
     `salt` is mixed into every prompt, beside the replicate and the run, so that no two runs share prompts.
-    `on_progress` hears (run, progress) twice a second. With `slos`, `goodput` is measured, too.
+    `on_progress` hears (run, progress) twice a second. With `slos`, `goodput` is measured, too. `watch` makes
+    what looks after the server's GPUs for one run; one that was slowed down makes the result invalid.
 
     Raises:
         MeasurementError: the load could not be generated.
@@ -71,32 +75,40 @@ def measure(
     if load.requests == 0 and load.arrivals is None:
         load = replace(load, requests=_enough(asking, load, generator))
     measured, began, schedules = [], [], []
+    throttled: dict[str, None] = {}
     for run in range(1, runs + 1):
         schedule = _schedule(load, f"{workload.seed}/{run}")
         schedules += [schedule] if schedule else []
         count = load.requests if schedule is None else len(schedule)
         prompts = asking.prompts(load, count, str(run))
         began.append(datetime.now(UTC).isoformat(timespec="milliseconds"))
-        outcome = generator.run(
-            asking.plan(load, prompts, schedule),
-            lambda progress, run=run: on_progress(run, progress),  # type: ignore[misc]
-        )
-        asking.complete(outcome, prompts)
-        measured.append(
-            measure_run(
-                outcome,
-                gpus=server.deployment.gpus,
-                concurrency=load.streams,
-                steady=load.is_steady,
-                slos=slos,
+        gpus = watch() if watch else None
+        with gpus or nullcontext():
+            outcome = generator.run(
+                asking.plan(load, prompts, schedule),
+                lambda progress, run=run: on_progress(run, progress),  # type: ignore[misc]
             )
+        asking.complete(outcome, prompts)
+        one = measure_run(
+            outcome,
+            gpus=server.deployment.gpus,
+            concurrency=load.streams,
+            steady=load.is_steady,
+            slos=slos,
         )
+        if gpus:
+            one = one.beside(gpus.values(one.began, one.ended, one.output_tokens))
+            throttled |= dict.fromkeys(gpus.throttled())
+        measured.append(one)
     validity = check_validity(
         measured,
         asked_prompt_tokens=_asked_lengths(workload, load),
         # What a limit on the requests under way holds back is meant to wait.
         open_loop=load.streams is None and not load.concurrency,
     )
+    if throttled:
+        reason = f"the GPUs were slowed down: {', '.join(throttled)}"
+        validity = replace(validity, reasons=(*validity.reasons, reason))
     known = tuple(run.without(validity.dropped) for run in measured)
     return BenchResult(server, workload, load, known, validity, replicate, tuple(began), tuple(schedules))
 

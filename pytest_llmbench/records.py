@@ -62,6 +62,12 @@ class GpuRecord(_Record):
     name: str
     uuid: str
     memory_bytes: int
+    power_limit_w: float | None = None
+    mig: bool | None = None
+    pcie: str | None = None
+    """Generation and width of its link: `gen5 x16`."""
+    numa: int | None = None
+    """The node of the host's memory it is nearest to."""
 
 
 class EnvironmentRecord(_Record):
@@ -76,6 +82,8 @@ class EnvironmentRecord(_Record):
     driver: str | None = None
     cuda: str | None = None
     virtualization: str | None = None
+    governor: str | None = None
+    """How the kernel chooses the cores' clocks: `performance`; null where it does not."""
     hostname: str
     versions: dict[str, str]
     label: dict[str, str] = {}

@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING
 
 from pytest_llmbench.runtimes import RUNTIMES
 from pytest_llmbench.runtimes.base import StartContext
+from pytest_llmbench.runtimes.cores import server_cores
 from pytest_llmbench.runtimes.docker import sweep_containers
 from pytest_llmbench.runtimes.exclusive import Host
 from pytest_llmbench.runtimes.gpus import list_gpus
 from pytest_llmbench.runtimes.keys import resolve_api_key, resolve_secrets
 from pytest_llmbench.runtimes.leases import GpuPool
+from pytest_llmbench.runtimes.local_process import sweep_processes
 from pytest_llmbench.telemetry.inventory import host_inventory
+from pytest_llmbench.telemetry.watch import GpuWatch, settled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -29,6 +32,8 @@ if TYPE_CHECKING:
     from pytest_llmbench.telemetry.gpu import GpuInfo
 
 __all__ = ["Servers"]
+
+_SETTLE_SECONDS = 30.0
 
 
 class Servers:
@@ -65,6 +70,7 @@ class Servers:
         self._gpu_rules, self._facts_of = gpu_rules or {}, facts_of
         self._keep, self._rebuild, self._model_folders = keep, rebuild, model_folders
         self._live: dict[Deployment, RunningServer] = {}
+        self._leased: dict[Deployment, tuple[GpuInfo, ...]] = {}
         self._unavailable: dict[str, str | None] = {}
 
     def unavailable(self, deployment: Deployment) -> str | None:
@@ -91,7 +97,7 @@ class Servers:
     @cached_property
     def _pool(self) -> GpuPool:
         """The GPUs; asks the driver, so not before something is to run."""
-        return GpuPool(list_gpus(), host_inventory(), self._gpu_rules, self._facts_of, sweep=sweep_containers)
+        return GpuPool(list_gpus(), host_inventory(), self._gpu_rules, self._facts_of, sweep=_sweep)
 
     @contextlib.contextmanager
     def serving(self, deployment: Deployment, log_name: str) -> Iterator[Server]:
@@ -107,6 +113,7 @@ class Servers:
                 on_progress=lambda text: self._progress.show(f"{deployment.id}: {text}"),
                 total_timeout=self._start_timeout,
                 gpus=gpus,
+                cores=server_cores(gpus),
                 session=self.folder().parent.name,
                 keep=self._keep,
                 rebuild=self._rebuild,
@@ -116,13 +123,15 @@ class Servers:
                 self._progress.begin()
                 running = RUNTIMES[deployment.runtime].start(deployment, context)
             self.starts += deployment.runtime != "external"
-            self._live[deployment] = running
+            self._live[deployment], self._leased[deployment] = running, gpus
             leased = {"leased_gpus": ",".join(str(gpu.index) for gpu in gpus)} if gpus else {}
+            if context.cores and deployment.runtime != "external":
+                leased["pinned_cores"] = ",".join(map(str, context.cores))
             try:
                 yield replace(running.server, facts={**running.server.facts, **leased})
             finally:
                 running.stop()
-                del self._live[deployment]
+                del self._live[deployment], self._leased[deployment]
 
     @contextlib.contextmanager
     def _gpus_for(self, deployment: Deployment) -> Iterator[tuple[GpuInfo, ...]]:
@@ -139,6 +148,16 @@ class Servers:
             on_wait=lambda text: self._progress.show(f"{deployment.id}: {text}"),
         ) as gpus:
             yield gpus
+
+    def settle(self, server: Server) -> str | None:
+        """Wait until clocks and temperatures of a server's GPUs are stable; say what is not after a while."""
+        gpus = self._leased.get(server.deployment, ())
+        return settled(host_inventory(), gpus, timeout=_SETTLE_SECONDS, on_wait=self._progress.show)
+
+    def watch(self, server: Server) -> Callable[[], GpuWatch] | None:
+        """Return what makes a watch over the GPUs leased to a server; None for one without."""
+        gpus = self._leased.get(server.deployment)
+        return (lambda: GpuWatch(host_inventory(), gpus)) if gpus else None
 
     def gone(self, server: Server) -> str | None:
         """Why a server ended by itself, in one line; None while it runs."""
@@ -177,3 +196,9 @@ class Servers:
         """End any server that is still up."""
         for running in self._live.values():
             running.stop()
+
+
+def _sweep() -> None:
+    """End the servers of dead owners, which may hold the memory of GPUs."""
+    sweep_containers()
+    sweep_processes()

@@ -113,7 +113,16 @@ class Session:
     def environment(self) -> EnvironmentRecord:
         """Describe the host; asks the GPU driver, so not before something is measured."""
         gpus = [
-            GpuRecord(index=gpu.index, name=gpu.name, uuid=gpu.uuid, memory_bytes=gpu.memory_bytes)
+            GpuRecord(
+                index=gpu.index,
+                name=gpu.name,
+                uuid=gpu.uuid,
+                memory_bytes=gpu.memory_bytes,
+                power_limit_w=gpu.power_limit_w,
+                mig=gpu.mig,
+                pcie=gpu.pcie,
+                numa=gpu.numa,
+            )
             for gpu in list_gpus()
         ]
         return collect_environment(self._labels, gpus, driver_version(), cuda_version())

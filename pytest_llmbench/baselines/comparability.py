@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict
 
 from pytest_llmbench.records import Scalar  # noqa: TC001 - pydantic resolves it at run time
+from pytest_llmbench.spec.roles import ROLES
 
 if TYPE_CHECKING:
-    from pytest_llmbench.records import DeploymentRecord, EnvironmentRecord, ResultRecord
+    from collections.abc import Iterator
+
+    from pytest_llmbench.records import DeploymentRecord, EnvironmentRecord, GpuRecord, ResultRecord
 
 __all__ = ["Conditions", "Treatment", "changes", "conditions_of", "mismatches", "treatment_of"]
 
@@ -29,6 +32,10 @@ class Conditions(_Stored):
     """Models of the host's GPUs, each once, sorted; empty when the server uses none of them."""
     gpu_count: int = 0
     """GPUs of the deployment."""
+    gpu_state: tuple[str, ...] = ()
+    """Power limits, MIG and links of the host's GPUs, each once, sorted."""
+    governor: str | None = None
+    """How the kernel chooses the cores' clocks."""
     cpu: str
     cpu_cores: int
     protocol: int
@@ -43,6 +50,8 @@ class Treatment(_Stored):
     args: dict[str, Scalar] = {}
     env: tuple[str, ...] = ()
     driver: str | None = None
+    settings: dict[str, Scalar] = {}
+    """Everything else of the deployment that is neither its cell nor a condition: its source, its runtime."""
 
 
 def conditions_of(deployment: DeploymentRecord, environment: EnvironmentRecord) -> Conditions:
@@ -54,10 +63,22 @@ def conditions_of(deployment: DeploymentRecord, environment: EnvironmentRecord) 
     return Conditions(
         gpus=tuple(sorted({gpu.name for gpu in environment.gpus})) if local else (),
         gpu_count=deployment.gpus,
+        gpu_state=tuple(sorted({text for gpu in environment.gpus for text in _state(gpu)})) if local else (),
+        governor=environment.governor,
         cpu=environment.cpu,
         cpu_cores=environment.cpu_cores,
         protocol=environment.protocol,
     )
+
+
+def _state(gpu: GpuRecord) -> Iterator[str]:
+    """Say what was set of a GPU, and where it is plugged in."""
+    if gpu.power_limit_w is not None:
+        yield f"power limit {gpu.power_limit_w:g} W"
+    if gpu.mig is not None:
+        yield f"MIG {'on' if gpu.mig else 'off'}"
+    if gpu.pcie is not None:
+        yield gpu.pcie
 
 
 def treatment_of(result: ResultRecord, environment: EnvironmentRecord) -> Treatment:
@@ -70,12 +91,19 @@ def treatment_of(result: ResultRecord, environment: EnvironmentRecord) -> Treatm
         args=dict(sorted(deployment.args.items())),
         env=tuple(sorted(deployment.env)),
         driver=environment.driver if deployment.gpus and deployment.runtime != "external" else None,
+        settings={
+            name: getattr(deployment, name)
+            for name in sorted(type(deployment).model_fields)
+            if ROLES.get(name) == "treatment" and name not in Treatment.model_fields
+        },
     )
 
 
 _CONDITION_NAMES = {
     "gpus": "GPU",
     "gpu_count": "number of GPUs",
+    "gpu_state": "GPU settings",
+    "governor": "CPU governor",
     "cpu": "CPU",
     "cpu_cores": "CPU cores",
     "protocol": "measurement protocol",
@@ -100,6 +128,10 @@ def changes(baseline: Treatment, candidate: Treatment) -> tuple[str, ...]:
     found += [
         _change(f"argument {name}", baseline.args.get(name), candidate.args.get(name))
         for name in sorted({*baseline.args, *candidate.args})
+    ]
+    found += [
+        _change(name, baseline.settings[name], candidate.settings[name])
+        for name in sorted(baseline.settings.keys() & candidate.settings.keys())
     ]
     before, now = set(baseline.env), set(candidate.env)
     found += [f"environment variable {name}: now set" for name in sorted(now - before)]

@@ -210,6 +210,36 @@ _ALL = (
         "scalar",
         "cached prompt tokens / prompt tokens over the run, where the server says so",
     ),
+    Metric(
+        "power",
+        "W",
+        "none",
+        "scalar",
+        "mean over the window, summed over the deployment's GPUs, from their energy counters where they have"
+        " them",
+    ),
+    Metric(
+        "energy_per_output_token",
+        "J/tok",
+        "lower",
+        "scalar",
+        "power x window / output tokens inside the window; of the GPUs only",
+        0.01,
+    ),
+    Metric(
+        "gpu_memory",
+        "bytes",
+        "none",
+        "scalar",
+        "most that was in use inside the window, summed over the deployment's GPUs",
+    ),
+    Metric(
+        "gpu_util",
+        "ratio",
+        "none",
+        "scalar",
+        "part of the window in which a GPU had something to do, mean of the deployment's GPUs",
+    ),
     Metric("error_rate", "ratio", "lower", "scalar", "failed requests / requests sent", 0.001),
 )
 

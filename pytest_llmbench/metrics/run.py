@@ -56,6 +56,15 @@ class Run:
         values = {name: found for name, found in self.values.items() if name not in names}
         return replace(self, values=values, unknown=self.unknown | {name for name in names if "." in name})
 
+    def beside(self, found: Mapping[str, float]) -> Run:
+        """Return the run with scalars that were measured beside it, such as `power`."""
+        return replace(self, values={**self.values, **{name: (value,) for name, value in found.items()}})
+
+    @property
+    def output_tokens(self) -> float:
+        """Output tokens inside the window; 0 where tokens are unknown."""
+        return sum(self.values.get("throughput_output", ())) * self.window
+
     @property
     def window(self) -> float:
         """Length of the window, s."""

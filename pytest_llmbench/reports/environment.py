@@ -60,6 +60,7 @@ def collect_environment(
         driver=driver,
         cuda=cuda,
         virtualization=_virtualization(_ROOT),
+        governor=_governor(_ROOT),
         hostname=socket.gethostname() or "unknown",
         versions=_versions(),
         label=dict(labels),
@@ -135,6 +136,12 @@ def _virtualization(root: Path) -> str | None:
     """Say what lies between this process and the metal, outermost first; None when nothing shows."""
     parts = [_hypervisor(root), _container(root), _cpu_quota(root)]
     return ", ".join(part for part in parts if part) or None
+
+
+def _governor(root: Path) -> str | None:
+    """Name what chooses the clocks of the cores, each kind once."""
+    files = root.glob("sys/devices/system/cpu/cpu[0-9]*/cpufreq/scaling_governor")
+    return ", ".join(sorted({text for file in files if (text := _read(file).strip())})) or None
 
 
 def _hypervisor(root: Path) -> str:

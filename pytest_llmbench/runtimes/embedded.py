@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import sys
@@ -88,7 +89,8 @@ class Embedded:
         if reason:
             raise Unavailable(reason)
         backend = BACKENDS[deployment.backend]
-        args: dict[str, ArgValue] = {"threads": _spare_one(), **backend.default_args, **dict(deployment.args)}
+        threads = len(context.cores) or _spare_one()
+        args: dict[str, ArgValue] = {"threads": threads, **backend.default_args, **dict(deployment.args)}
         backend.check_args(args, "embedded")
         api_key = resolve_api_key(deployment)
         weights = locate(deployment.source, context.on_progress, folders=context.model_folders)
@@ -96,6 +98,9 @@ class Embedded:
         begin = time.monotonic()
         environment = {**os.environ, **visibility(context.gpus), **dict(deployment.env)}
         child = ChildProcess([sys.executable, "-P", "-m", _CHILD], environment, context.log_path)
+        if context.cores:
+            with contextlib.suppress(OSError):  # it may have ended already, which its log explains
+                os.sched_setaffinity(child.pid, context.cores)
         try:
             return self._bring_up(deployment, context, child, (weights, args, api_key), begin)
         except BaseException:  # Ctrl-C too

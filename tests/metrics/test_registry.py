@@ -7,7 +7,7 @@ import pytest
 from pytest_llmbench.errors import UsageError
 from pytest_llmbench.metrics.registry import METRICS, metric
 
-UNITS = {"s", "tok", "tok/s", "req/s", "tok/s/GPU", "ratio"}
+UNITS = {"s", "tok", "tok/s", "req/s", "tok/s/GPU", "ratio", "W", "J/tok", "bytes"}
 
 
 @pytest.mark.parametrize("name", METRICS)
@@ -24,9 +24,9 @@ def test_each_metric_is_defined(name: str) -> None:
 
 
 def test_directions() -> None:
-    """Durations and errors are better low, rates high; counts are neither."""
+    """Durations, energy and errors are better low, rates high; counts and power are neither."""
     for found in METRICS.values():
-        if found.unit == "s" or found.name == "error_rate":
+        if found.unit in {"s", "J/tok"} or found.name == "error_rate":
             assert found.direction == "lower", found.name
         elif "/s" in found.unit:
             assert found.direction == "higher", found.name
