@@ -21,6 +21,7 @@ from pytest_llmbench.runtimes.keys import resolve_api_key, resolve_secrets
 from pytest_llmbench.runtimes.local_process import LocalProcess, sweep_processes
 from pytest_llmbench.runtimes.readiness import answers_as, read_log, wait_until_ready
 from pytest_llmbench.runtimes.server import Server
+from pytest_llmbench.telemetry.visible import visibility
 
 if TYPE_CHECKING:
     from pytest_llmbench.backends.base import Backend
@@ -169,7 +170,6 @@ def _free_port(host: str) -> int:
 
 def _visible_gpus(deployment: Deployment, context: StartContext) -> dict[str, str]:
     """Show the engine the GPUs that are leased to it, and none where it is to have none."""
-    if deployment.gpus and not context.gpus:
-        return {}
-    chosen = ",".join(gpu.uuid for gpu in context.gpus)
-    return {"CUDA_VISIBLE_DEVICES": chosen, **({} if chosen else {"HIP_VISIBLE_DEVICES": ""})}
+    if context.gpus:
+        return visibility(context.gpus)
+    return {} if deployment.gpus else {"CUDA_VISIBLE_DEVICES": "", "HIP_VISIBLE_DEVICES": ""}

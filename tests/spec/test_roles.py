@@ -10,7 +10,8 @@ OTHER = {
     "names_version": True, "image": "i", "image_type": "build", "profile": "debug", "tp": 2, "pp": 2, "dp": 2,
     "ep": 2, "gpus": 2, "gpu_name": "H100", "gpu_ids": ("1",), "gpu_prefer": (("0",),), "gpu_share": 0.5,
     "args": (("a", 1),), "env": (("A", "1"),), "url": "http://h", "served_model": "m", "api_key_env": "K",
-    "program": "p", "extra_args": ("-x",), "secrets": ("S",), "volumes": ("/a:/b",), "shm_size": "1g", "memory": "1g", "ipc": "host",
+    "program": "p", "extra_args": ("-x",),
+    "secrets": ("S",), "volumes": ("/a:/b",), "shm_size": "1g", "memory": "1g", "ipc": "host",
     "ulimits": (("memlock", "-1"),), "build_args": (("A", "b"),), "skip": "later",
 }  # fmt: skip
 
