@@ -13,6 +13,7 @@ from pytest_llmbench.commands.matrix import Matrix
 from pytest_llmbench.commands.ps import Ps
 from pytest_llmbench.commands.pull import Pull
 from pytest_llmbench.commands.report import Report
+from pytest_llmbench.commands.rescore import Rescore
 from pytest_llmbench.commands.serve import Serve
 from pytest_llmbench.commands.stop import Stop
 
@@ -41,6 +42,7 @@ class Command(Protocol):
 COMMANDS: tuple[Command, ...] = (
     Report(),
     Matrix(),
+    Rescore(),
     Doctor(),
     Serve(),
     Pull(),

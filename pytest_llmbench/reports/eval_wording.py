@@ -9,7 +9,15 @@ if TYPE_CHECKING:
 
     from pytest_llmbench.records import EvalRecord, PairedRecord, ResultRecord, ScoreRecord
 
-__all__ = ["below_floor", "discordant_lines", "eval_notes", "failure_message", "paired_text", "score_text"]
+__all__ = [
+    "below_floor",
+    "discordant_lines",
+    "eval_notes",
+    "failure_message",
+    "keys_text",
+    "paired_text",
+    "score_text",
+]
 
 _MOST_KEYS = 20
 
@@ -72,13 +80,14 @@ def failure_message(result: ResultRecord, evaluation: EvalRecord) -> str:
 def discordant_lines(pair: PairedRecord) -> list[str]:
     """Name the prompts that changed."""
     return [
-        f"{pair.score}: {len(keys)} {what}: {_keys(keys)}"
+        f"{pair.score}: {len(keys)} {what}: {keys_text(keys)}"
         for what, keys in (("lost", pair.lost), ("gained", pair.gained))
         if keys
     ]
 
 
-def _keys(keys: Sequence[str]) -> str:
+def keys_text(keys: Sequence[str]) -> str:
+    """Name some prompts, and say how many more there are."""
     rest = len(keys) - _MOST_KEYS
     return " ".join(keys[:_MOST_KEYS]) + (f" and {rest} more in the report" if rest > 0 else "")
 
