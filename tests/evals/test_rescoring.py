@@ -105,9 +105,7 @@ def test_nothing_to_update(session: Path, tmp_path: Path, capsys: pytest.Capture
 def test_evals_of_the_package_are_found_by_name(session: Path, tmp_path: Path) -> None:
     """Their replies hold the rows, so no data is needed."""
     replies = read_replies(session / "replies" / "sums.jsonl")
-    head = replies.head.model_copy(
-        update={"name": "gsm8k", "eval": "pytest_llmbench.evals.gsm8k.task:GSM8K"}
-    )
+    head = replies.head.model_copy(update={"name": "gsm8k", "eval": "pytest_llmbench.evals.gsm8k.task:GSM8K"})
     solved = replies.replies[0].model_copy(update={"row": {"answer": "#### 2"}, "answer": "#### 2"})
     found = rescore(replies.model_copy(update={"head": head, "replies": (solved,)}), eval_of(head))
     assert found.scores["strict"].mean == 1
