@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pytest_llmbench.evals.paired import Pairing
     from pytest_llmbench.records import EnvironmentRecord, EvalRecord, ResultRecord, VerdictName
 
-__all__ = ["ALPHA", "LIMIT", "judge_evaluation", "judge_pairs"]
+__all__ = ["ALPHA", "LIMIT", "judge_evaluation", "judge_pairs", "verdict_of"]
 
 ALPHA = 0.05
 """Of one build: the chance that any of its evals is called worse while none is."""
@@ -114,7 +114,7 @@ def _judged(name: str, then: EvalRecord, now: EvalRecord, alpha: float) -> Paire
         detectable=detectable(pairing.count, pairing.discordance, alpha=alpha),
         lost=pairing.lost,
         gained=pairing.gained,
-        verdict=_verdict(pairing, alpha),
+        verdict=verdict_of(pairing, alpha),
     )
 
 
@@ -128,7 +128,8 @@ def _share(verdicts: Mapping[str, bool], keys: Sequence[str]) -> float:
     return sum(verdicts[key] for key in keys) / len(keys) if keys else 0.0
 
 
-def _verdict(pairing: Pairing, alpha: float) -> VerdictName:
+def verdict_of(pairing: Pairing, alpha: float) -> VerdictName:
+    """Say what a pairing came to: a loss, or a gain, must be sure at `alpha` and must matter."""
     if pairing.p_worse <= alpha and pairing.difference <= -LIMIT:
         return "regressed"
     if pairing.p_better <= alpha and pairing.difference >= LIMIT:

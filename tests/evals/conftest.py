@@ -9,9 +9,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pytest
 
 from pytest_llmbench.evals.ifeval.sentences import find_punkt
+from pytest_llmbench.runtimes.base import StartContext
+from pytest_llmbench.runtimes.embedded import Embedded
+from pytest_llmbench.spec.deployment import Deployment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from pytest_llmbench.runtimes.server import Server
 
 __all__ = ["Rows"]
 
@@ -58,3 +63,16 @@ def no_punkt(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     find_punkt.cache_clear()
     yield
     find_punkt.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def real_server(model_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Run a real engine."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LLMBENCH_CACHE_DIR", str(model_cache))
+        running = Embedded().start(
+            Deployment(model="tiny-glm", source="builtin:tiny-glm", backend="llama", runtime="embedded"),
+            StartContext(log_path=tmp_path_factory.mktemp("evals") / "server.log"),
+        )
+    yield running.server
+    running.stop()

@@ -1,33 +1,11 @@
 from __future__ import annotations
 
 import socket
-from typing import TYPE_CHECKING
-
-import pytest
 
 from pytest_llmbench.evals.checks import check_template
 from pytest_llmbench.evals.replies import Reply
-from pytest_llmbench.runtimes.base import StartContext
-from pytest_llmbench.runtimes.embedded import Embedded
 from pytest_llmbench.runtimes.server import Server
 from pytest_llmbench.spec.deployment import Deployment
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-
-@pytest.fixture(scope="module")
-def server(model_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Run a real engine."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LLMBENCH_CACHE_DIR", str(model_cache))
-        running = Embedded().start(
-            Deployment(model="tiny-glm", source="builtin:tiny-glm", backend="llama", runtime="embedded"),
-            StartContext(log_path=tmp_path_factory.mktemp("checks") / "server.log"),
-        )
-    yield running.server
-    running.stop()
 
 
 def _reply(tokens: int | None, **changes: object) -> Reply:
@@ -36,27 +14,28 @@ def _reply(tokens: int | None, **changes: object) -> Reply:
     return Reply.model_validate({**fields, **changes})
 
 
-def test_the_engine_counts_what_it_renders(server: Server) -> None:
+def test_the_engine_counts_what_it_renders(real_server: Server) -> None:
     """Replies whose prompts had other numbers of tokens do not agree; resumed ones are not looked at."""
-    first = check_template(server, [_reply(5)], templated=True)
+    first = check_template(real_server, [_reply(5)], templated=True)
     assert first.tokens is not None
-    plain = check_template(server, [_reply(5)], templated=False)
+    plain = check_template(real_server, [_reply(5)], templated=False)
     assert (plain.checked, plain.tokens) == (1, None)
     right = next(
-        count for count in range(1, 40) if check_template(server, [_reply(count)], templated=True).agreed
+        count for count in range(1, 40) if check_template(real_server, [_reply(count)], templated=True).agreed
     )
     assert right > first.tokens > 0
     found = check_template(
-        server, [_reply(right), _reply(right + 1), _reply(None), _reply(1, resumed=True)], templated=True
+        real_server, [_reply(right), _reply(right + 1), _reply(None), _reply(1, resumed=True)], templated=True
     )
     assert (found.checked, found.agreed) == (2, 1)
 
 
-def test_an_engine_that_cannot_be_asked_is_not_checked(server: Server) -> None:
+def test_an_engine_that_cannot_be_asked_is_not_checked(real_server: Server) -> None:
     """Or one that does not answer any more."""
     unknown = Deployment(model="m", source="", backend="openai", runtime="external", url="x")
-    assert check_template(Server(unknown, server.base_url, "m"), [_reply(5)], templated=True).checked == 0
+    openai = Server(unknown, real_server.base_url, "m")
+    assert check_template(openai, [_reply(5)], templated=True).checked == 0
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    gone = Server(server.deployment, f"http://127.0.0.1:{port}", "m")
+    gone = Server(real_server.deployment, f"http://127.0.0.1:{port}", "m")
     assert check_template(gone, [_reply(5)], templated=True).checked == 0
