@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -60,7 +60,7 @@ class _Says:
 @needs_deepeval
 def test_their_classes_score_as_we_do(tmp_path: Path) -> None:
     """An answer that theirs would miss, and instructions that theirs lets pass."""
-    files = {
+    files: dict[str, list[dict[str, Any]]] = {
         "gsm8k/train.jsonl": [{"question": "1 + 1?", "answer": "So.\n#### 2"}],
         "gsm8k/test.jsonl": [{"question": "2 + 2?", "answer": "So.\n#### 4"}],
         "ifeval/input_data.jsonl": [
