@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -73,6 +75,18 @@ def test_a_suite_of_ones_own(evals: Project, mode: list[str]) -> None:
     lines = (left.folder / evaluation["replies"]).read_text(encoding="utf-8").splitlines()
     assert len(lines) == 41
     assert {json.loads(line)["key"] for line in lines[1:]} == set(evaluation["marks"])
+
+
+def test_the_example_of_the_manual(project: Project, engine: FakeEngine) -> None:
+    """A multiple choice, in one file."""
+    manual = (Path(__file__).parents[2] / "docs" / "evals.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```python\n(import pytest\n.*?)```", manual, re.DOTALL)
+    project.suite(example)
+    engine.say = lambda prompt: "B) Paris" if "France" in prompt else "A"
+    left = run(project)
+    assert left.result["evaluation"]["scores"]["right"]["passed"] == 2
+    engine.say = lambda _prompt: "B"
+    assert "assert 0.5 >= 0.9" in run(project, code=1).out
 
 
 def test_benchmarks_and_evals_are_asked_for_apart(evals: Project) -> None:
