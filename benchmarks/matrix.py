@@ -4,8 +4,8 @@
     python benchmarks/matrix.py --sessions 2         # two sessions of -n2 compete, a hundred starts in all
 
 Servers are real (embedded, on the CPU) and so are locks, processes and measurements; only the GPUs are a list
-in a file. A row of the time line is a GPU, a column a slice of the session, from a server's start to the end of
-its last request; 1, 2 and 4 are servers with so many GPUs, h is one that shares its GPU.
+in a file. A row of the time line is a GPU, a column a slice of the session, from a server's start to the end
+of its last request; 1, 2 and 4 are servers with so many GPUs, h is one that shares its GPU.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ def double_leases(found: list[Stay]) -> int:
 def time_line(found: list[Stay]) -> str:
     """Draw who had which GPU when."""
     began, ended = min(stay.began for stay in found), max(stay.ended for stay in found)
-    rows = defaultdict(lambda: ["."] * _WIDTH)
+    rows: defaultdict[int, list[str]] = defaultdict(lambda: ["."] * _WIDTH)
     for stay in found:
         first, last = (int((at - began) / (ended - began) * (_WIDTH - 1)) for at in (stay.began, stay.ended))
         for gpu in stay.gpus:

@@ -67,6 +67,11 @@ class Active:
     def __init__(self, session: Session, reporting: Reporting | None) -> None:
         self.session, self.reporting = session, reporting
 
+    def pytest_report_header(self) -> str | None:
+        """Say that combinations were dropped, and who tells why."""
+        dropped = len(self.session.plan.dropped)
+        return f"llmbench: {dropped} impossible combinations dropped (llmbench matrix)" if dropped else None
+
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         """Spread tests over deployments."""
         with plainly():

@@ -48,6 +48,7 @@ WORKLOADS = """
 _INI = """
 [pytest]
 addopts = -p no:benchmark -p no:hypothesispytest -p no:deepeval
+  -p no:randomly -p no:random_order -p no:reverse
 filterwarnings = error
 """
 
@@ -222,7 +223,7 @@ class _Project:
         self._engine.requests.clear()
         self._engine.headers.clear()
         if own_process:
-            result = self._pytester.run(*self.command(*args), timeout=120)
+            result = self._pytester.run(*self.command(*args), timeout=280)
         else:
             result = self._pytester.runpytest_inprocess(*self.arguments(args))
         return Left(self.root, int(result.ret), "\n".join((*result.outlines, *result.errlines)))

@@ -18,6 +18,13 @@ def test_degrees_of_a_running_server(project: Project, mode: list[str]) -> None:
     }
 
 
+def test_what_cannot_be_is_dropped(project: Project, mode: list[str]) -> None:
+    """The rest is run, and the header says that there was more."""
+    left = project("--bench-tp=2,4", "--bench-gpus=2", f"--bench-url=fake={project.url}", *mode)
+    assert left.result["deployment"]["tp"] == 2
+    assert "llmbench: 1 impossible combinations dropped (llmbench matrix)" in left.out
+
+
 def test_it_must_be_a_number(project: Project) -> None:
     """Or `auto`."""
     project("--bench-tp=two").usage_error("--bench-tp: expected whole numbers of at least 1, or auto")

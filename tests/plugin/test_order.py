@@ -115,9 +115,9 @@ def test_somebody_shuffles(two_suites: Project, seed: int) -> None:
 @pytest.mark.parametrize(
     ("module", "args"),
     [
-        ("pytest_randomly", ["-p", "no:cacheprovider"]),
-        ("random_order", ["--random-order", "--random-order-bucket=global"]),
-        ("pytest_reverse", ["--reverse"]),
+        ("pytest_randomly", ["-p", "randomly"]),
+        ("random_order", ["-p", "random_order", "--random-order", "--random-order-bucket=global"]),
+        ("pytest_reverse", ["-p", "reverse", "--reverse"]),
     ],
 )
 def test_plugins_that_reorder(two_suites: Project, module: str, args: list[str]) -> None:
