@@ -20,6 +20,7 @@ from pytest_llmbench.metrics.run import measure_run
 from pytest_llmbench.metrics.validity import check_validity
 from pytest_llmbench.result import BenchResult
 from pytest_llmbench.runtimes.connect import proxy_for, server_http
+from pytest_llmbench.runtimes.server_watch import ServerWatch
 from pytest_llmbench.workloads.prompts import make_prompts
 from pytest_llmbench.workloads.replay import Replay
 from pytest_llmbench.workloads.replay_prompts import make_replay_prompts, warmup_requests
@@ -82,12 +83,15 @@ def measure(
         count = load.requests if schedule is None else len(schedule)
         prompts = asking.prompts(load, count, str(run))
         began.append(datetime.now(UTC).isoformat(timespec="milliseconds"))
+        server_watch = ServerWatch(server)
         gpus = watch() if watch else None
         with gpus or nullcontext():
             outcome = generator.run(
                 asking.plan(load, prompts, schedule),
                 lambda progress, run=run: on_progress(run, progress),  # type: ignore[misc]
+                on_ready=server_watch.begin,
             )
+        told = server_watch.end()
         asking.complete(outcome, prompts)
         one = measure_run(
             outcome,
@@ -95,6 +99,7 @@ def measure(
             concurrency=load.streams,
             steady=load.is_steady,
             slos=slos,
+            server=told,
         )
         if gpus:
             one = one.beside(gpus.values(one.began, one.ended, one.output_tokens))

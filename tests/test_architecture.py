@@ -22,8 +22,8 @@ _MODULES = {
 _LAYERS = (
     {"errors"},
     {"records", "files", "slots"},
-    {"spec", "client", "models", "backends", "metrics", "search", "telemetry"},
-    {"workloads", "baselines"},
+    {"spec", "client", "models", "backends", "metrics", "search"},
+    {"workloads", "baselines", "telemetry"},
     {"runtimes", "reports", "result"},
     {"evals"},
     {"capacity", "recording", "judging", "measuring", "calibration"},

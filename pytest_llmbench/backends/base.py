@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pytest_llmbench.spec.deployment import ArgValue, Deployment, RuntimeName
     from pytest_llmbench.spec.workload import Endpoint
 
-__all__ = ["Accelerator", "Api", "Backend", "Container", "Image", "Launch"]
+__all__ = ["Accelerator", "Api", "Backend", "Container", "Image", "Launch", "MetricNames"]
 
 Accelerator = Literal["cpu", "cuda", "rocm"]
 """What an image computes with."""
@@ -90,6 +90,23 @@ class Launch:
     gpus: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class MetricNames:
+    """What an engine calls things; several names are tried in turn, as they change between versions.
+
+    Attributes:
+        histograms: a metric of ours (`server_ttft`) → names of histograms in seconds.
+        cached, prompt: counters whose quotient is the cache hit rate: tokens found, and tokens looked for.
+        accepted, drafts: counters of speculative decoding: draft tokens that were accepted, and drafts made.
+    """
+
+    histograms: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    cached: tuple[str, ...] = ()
+    prompt: tuple[str, ...] = ()
+    accepted: tuple[str, ...] = ()
+    drafts: tuple[str, ...] = ()
+
+
 class Backend(Protocol):
     """An engine.
 
@@ -99,6 +116,7 @@ class Backend(Protocol):
         default_args: engine arguments below every other source.
         formats: weight formats it loads, best first: `gguf`, `safetensors`.
         metrics_path: where its Prometheus metrics are; None if it has none.
+        metric_names: what it calls those that are used.
         health_path: what answers with success once it serves.
         program: what its command line begins with on a host where it is installed; empty if we cannot
             start it.
@@ -110,6 +128,7 @@ class Backend(Protocol):
     default_args: Mapping[str, ArgValue]
     formats: tuple[str, ...]
     metrics_path: str | None
+    metric_names: MetricNames
     health_path: str
     program: tuple[str, ...]
     container: Container | None

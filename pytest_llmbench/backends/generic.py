@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from pytest_llmbench.backends.base import Api, Image
+from pytest_llmbench.backends.base import Api, Image, MetricNames
 from pytest_llmbench.backends.causes import find_cause
 from pytest_llmbench.backends.log_lines import last_lines
 from pytest_llmbench.backends.wire import pick, served_models
@@ -48,6 +48,7 @@ class GenericBackend:
         }
     )
     metrics_path: str | None = None
+    metric_names: MetricNames = MetricNames()
     health_path: str = "/health"
     program: tuple[str, ...] = ()
     container: Container | None = None

@@ -6,7 +6,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from pytest_llmbench.backends.base import Api, Container
+from pytest_llmbench.backends.base import Api, Container, MetricNames
 from pytest_llmbench.backends.causes import COMMON, find_cause
 from pytest_llmbench.backends.generic import COUNTED, EXACT
 from pytest_llmbench.backends.log_facts import LogFact, read_log_facts
@@ -59,6 +59,15 @@ class SGLang(ServedBackend):
         }
     )
     metrics_path: str | None = "/metrics"
+    # It tells acceptance as a gauge of now, not as counters: nothing to take a difference of.
+    metric_names = MetricNames(
+        histograms={
+            "server_ttft": ("sglang:time_to_first_token_seconds",),
+            "server_queue": ("sglang:queue_time_seconds",),
+        },
+        cached=("sglang:cached_tokens_total",),
+        prompt=("sglang:prompt_tokens_total",),
+    )
     program: tuple[str, ...] = ("python3", "-m", "sglang.launch_server")
     container: Container | None = Container(
         ("python3", "-m", "sglang.launch_server"),

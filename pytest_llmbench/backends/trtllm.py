@@ -6,7 +6,7 @@ from pathlib import PurePath
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from pytest_llmbench.backends.base import Api, Container
+from pytest_llmbench.backends.base import Api, Container, MetricNames
 from pytest_llmbench.backends.causes import COMMON, find_cause
 from pytest_llmbench.backends.generic import COUNTED
 from pytest_llmbench.backends.log_facts import LogFact, read_log_facts
@@ -55,6 +55,12 @@ class TRTLLM(ServedBackend):
     )
     # `/metrics` is there too, but answers JSON about iterations.
     metrics_path: str | None = "/prometheus/metrics"
+    metric_names = MetricNames(
+        histograms={
+            "server_ttft": ("trtllm_time_to_first_token_seconds", "time_to_first_token_seconds"),
+            "server_queue": ("trtllm_request_queue_time_seconds", "request_queue_time_seconds"),
+        }
+    )
     program: tuple[str, ...] = ("trtllm-serve", "serve")
     container: Container | None = Container(("trtllm-serve", "serve"), shm_bytes=16 << 30)
     images: Mapping[Accelerator, str] = {"cuda": "nvcr.io/nvidia/tensorrt-llm/release:{version}"}

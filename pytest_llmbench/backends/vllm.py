@@ -6,7 +6,7 @@ import re
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from pytest_llmbench.backends.base import Api, Container, Image
+from pytest_llmbench.backends.base import Api, Container, Image, MetricNames
 from pytest_llmbench.backends.causes import COMMON, find_cause
 from pytest_llmbench.backends.generic import COUNTED, EXACT
 from pytest_llmbench.backends.log_facts import LogFact, read_log_facts
@@ -82,6 +82,18 @@ class VLLM(ServedBackend):
         }
     )
     metrics_path: str | None = "/metrics"
+    metric_names = MetricNames(
+        histograms={
+            "server_ttft": ("vllm:time_to_first_token_seconds",),
+            "server_queue": ("vllm:request_queue_time_seconds",),
+            "server_prefill": ("vllm:request_prefill_time_seconds",),
+            "server_decode": ("vllm:request_decode_time_seconds",),
+        },
+        cached=("vllm:prefix_cache_hits_total", "vllm:gpu_prefix_cache_hits_total"),
+        prompt=("vllm:prefix_cache_queries_total", "vllm:gpu_prefix_cache_queries_total"),
+        accepted=("vllm:spec_decode_num_accepted_tokens_total",),
+        drafts=("vllm:spec_decode_num_drafts_total",),
+    )
     program: tuple[str, ...] = ("vllm", "serve")
     container: Container | None = Container(
         ("vllm", "serve"), caches=("/root/.cache/vllm", "/root/.triton"), shm_bytes=8 << 30

@@ -36,17 +36,18 @@ class LoadGenerator:
         plan: LoadPlan,
         on_progress: Callable[[Progress], None] = lambda _: None,
         on_replies: Callable[[Sequence[RequestTrace]], None] = lambda _: None,
+        on_ready: Callable[[], None] = lambda: None,
     ) -> LoadOutcome:
         """Carry out a plan and return its outcome; `on_progress` hears of it twice a second.
 
         If the plan keeps texts, so does `on_replies` of requests that have ended; of the last ones only the
-        outcome tells.
+        outcome tells. `on_ready` is called when the warm-up is over; the window begins once it returns.
 
         Raises:
             MeasurementError: the plan could not be carried out, or a process died.
         """
         try:
-            return self._run(plan, on_progress, on_replies)
+            return self._run(plan, on_progress, on_replies, on_ready)
         except BaseException:
             self.close()  # whatever is in the pipes belongs to the plan that was given up
             raise
@@ -56,6 +57,7 @@ class LoadGenerator:
         plan: LoadPlan,
         on_progress: Callable[[Progress], None],
         on_replies: Callable[[Sequence[RequestTrace]], None],
+        on_ready: Callable[[], None],
     ) -> LoadOutcome:
         children, told = self._begin(plan)
         far = [Progress(0, 0, 0)] * len(children)
@@ -72,6 +74,7 @@ class LoadGenerator:
             elif isinstance(message, Ready):
                 waiting -= 1
                 if not waiting:
+                    on_ready()
                     go = Go(time.time_ns() + _LEAD)
                     for child in children:
                         child.say(go)

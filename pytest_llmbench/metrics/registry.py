@@ -114,12 +114,28 @@ _ALL = (
     ),
     Metric("interactivity", "tok/s", "higher", "distribution", "per request 1 / tpot"),
     Metric(
+        "server_ttft",
+        "s",
+        "lower",
+        "distribution",
+        "the server's own time from receiving a request to its first token, by its histogram over the window",
+        0.001,
+    ),
+    Metric(
+        "server_queue",
+        "s",
+        "lower",
+        "distribution",
+        "the server's own time a request waited to be taken up, by its histogram over the window",
+        0.001,
+    ),
+    Metric(
         "server_prefill",
         "s",
         "lower",
         "distribution",
         "the server's own time from taking up a prompt to its first token, its queue left out, as it states"
-        " with the answer (llama.cpp's timings)",
+        " with the answer (llama.cpp's timings), else by its histogram over the window",
         0.001,
     ),
     Metric(
@@ -128,7 +144,7 @@ _ALL = (
         "lower",
         "distribution",
         "the server's own time from a request's first token to its last, as it states with the answer"
-        " (llama.cpp's timings)",
+        " (llama.cpp's timings), else by its histogram over the window",
         0.001,
     ),
     Metric(
@@ -208,7 +224,15 @@ _ALL = (
         "ratio",
         "none",
         "scalar",
-        "cached prompt tokens / prompt tokens over the run, where the server says so",
+        "cached prompt tokens / prompt tokens over the run, where the server says so with its answers, else"
+        " by its counters over the window",
+    ),
+    Metric(
+        "acceptance_length",
+        "tok",
+        "none",
+        "scalar",
+        "speculative decoding: output tokens a step, by the server's counters over the window",
     ),
     Metric(
         "power",

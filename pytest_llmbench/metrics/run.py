@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter, defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from pytest_llmbench.metrics.histogram import Histogram
 from pytest_llmbench.metrics.registry import METRICS
 from pytest_llmbench.metrics.requests import request_values
 from pytest_llmbench.metrics.slo import goodput
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from pytest_llmbench.client.plan import LoadOutcome
     from pytest_llmbench.client.trace import RequestTrace
     from pytest_llmbench.metrics.slo import Slo
+    from pytest_llmbench.telemetry.prometheus import Difference
 
 __all__ = ["Run", "measure_run", "pool"]
 
@@ -34,6 +36,7 @@ class Run:
         began, ended: the window (ns, CLOCK_REALTIME) that throughput is counted in: the part of the run in
             which the load was what was asked.
         note: why that is not so; the window is then the whole run.
+        histograms: what the server told by its own, where no value of a request tells it.
         values: metric → values, in the metric's unit; a scalar has one.
         clock_step: largest change (s) of the host's clock from one second to the next.
         real_time, cores: how the load generator ran, as in `LoadOutcome`.
@@ -50,6 +53,7 @@ class Run:
     cores: tuple[int, ...] = ()
     unknown: frozenset[str] = frozenset()
     note: str = ""
+    histograms: Mapping[str, Histogram] = field(default_factory=dict)
 
     def without(self, names: Collection[str]) -> Run:
         """Return the run without some metrics (`itl`), and others without some percentiles (`ttft.p99`)."""
@@ -83,7 +87,7 @@ class Run:
     @property
     def metrics(self) -> dict[str, Summary]:
         """Summaries of everything that could be measured."""
-        return _summaries(self.values, self.unknown)
+        return _summaries(self.values, self.unknown, self.histograms)
 
 
 def measure_run(
@@ -93,11 +97,13 @@ def measure_run(
     concurrency: int | None = 1,
     steady: bool = True,
     slos: Sequence[Slo] = (),
+    server: Difference | None = None,
 ) -> Run:
     """Turn a load outcome into a run.
 
     `gpus` of the deployment, 0 if it has none. `concurrency` is the number of streams of a closed loop, None
-    for an open one. A load that is not meant to be `steady`, as a ramp, has the whole run for its window.
+    for an open one. `server` is what the server told about the window. A load that is not meant to be
+    `steady`, as a ramp, has the whole run for its window.
     """
     traces = [trace for trace in outcome.traces if not trace.warmup]
     values = _nothing()
@@ -109,6 +115,9 @@ def measure_run(
     inside = window(traces, concurrency, whole=whole) if steady else Window(*whole, reached=True)
     for name, value in _scalars(traces, inside, gpus).items():
         values[name].append(value)
+    for name, value in (server.scalars if server else {}).items():
+        if name not in values:
+            values[name].append(value)
     good = goodput(traces, inside, slos) if slos else None
     if good is not None:
         values["goodput"].append(good)
@@ -122,6 +131,9 @@ def measure_run(
         outcome.real_time,
         outcome.cores,
         note=inside.note,
+        histograms={
+            name: found for name, found in (server.histograms if server else {}).items() if name not in values
+        },
     )
 
 
@@ -150,11 +162,15 @@ def _scalars(traces: Sequence[RequestTrace], inside: Window, gpus: int) -> dict[
 def pool(runs: Iterable[Run]) -> dict[str, Summary]:
     """Summarize the values of several runs together: requests pooled, one scalar a run."""
     values, unknown = _nothing(), frozenset[str]()
+    told: defaultdict[str, list[Histogram]] = defaultdict(list)
     for run in runs:
+        for name, histogram in run.histograms.items():
+            told[name].append(histogram)
         unknown |= run.unknown
         for name, found in run.values.items():
             values[name].extend(found)
-    return _summaries(values, unknown)
+    together = {name: Histogram.together(parts) for name, parts in told.items()}
+    return _summaries(values, unknown, {name: found for name, found in together.items() if found})
 
 
 def _nothing() -> defaultdict[str, array[float]]:
@@ -162,9 +178,19 @@ def _nothing() -> defaultdict[str, array[float]]:
     return defaultdict(lambda: array("d"))
 
 
-def _summaries(values: Mapping[str, Sequence[float]], unknown: Collection[str]) -> dict[str, Summary]:
+def _summaries(
+    values: Mapping[str, Sequence[float]],
+    unknown: Collection[str],
+    histograms: Mapping[str, Histogram],
+) -> dict[str, Summary]:
     # In the registry's order, which is the one reports print.
     found = (
-        (name, summarize(metric, values.get(name, ()), unknown=unknown)) for name, metric in METRICS.items()
+        (
+            name,
+            histograms[name].summary(metric)
+            if name in histograms
+            else summarize(metric, values.get(name, ()), unknown=unknown),
+        )
+        for name, metric in METRICS.items()
     )
     return {name: summary for name, summary in found if summary is not None}

@@ -254,6 +254,9 @@ def _notes(
     if failed:
         yield f"{failed} of {failed + len(good)} requests failed"
     yield from _length_notes(good, asked)
+    bounded = sorted({name for run in runs for name in run.histograms})
+    if bounded:
+        yield f"percentiles of {', '.join(bounded)} are upper bounds: those of the server's histogram"
     if good and any(trace.output_tokens is None for trace in good):
         yield "the server gave no usage: tokens are unknown, and with them TPOT and token throughput"
     ours = sum(trace.token_source == "tokenizer" for trace in good)  # noqa: S105

@@ -110,7 +110,7 @@ class Process:
         command = backend.command(deployment, launch)
         env = {
             **os.environ,
-            **_visible_gpus(deployment, context),
+            **_gpus(deployment, context),
             **backend.environment(deployment, launch),
             **dict(deployment.env),
             **secrets,
@@ -168,7 +168,7 @@ def _free_port(host: str) -> int:
         return port
 
 
-def _visible_gpus(deployment: Deployment, context: StartContext) -> dict[str, str]:
+def _gpus(deployment: Deployment, context: StartContext) -> dict[str, str]:
     """Show the engine the GPUs that are leased to it, and none where it is to have none."""
     if context.gpus:
         return visibility(context.gpus)
