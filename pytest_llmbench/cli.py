@@ -16,10 +16,12 @@ from pytest_llmbench.errors import LLMBenchError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["FAILED", "USAGE", "main"]
+__all__ = ["FAILED", "INTERRUPTED", "USAGE", "main"]
 
 FAILED = 1
 """Exit code: a file could not be read or written."""
+INTERRUPTED = 130
+"""Exit code: Ctrl-C, as shells have it."""
 USAGE = 4
 """Exit code: the command makes no sense; pytest's own for the same."""
 
@@ -46,10 +48,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             return USAGE
         code: int = arguments.command.run(arguments)
         sys.stdout.flush()
-    except UsageError as error:
-        return _fail(error, USAGE)
+    except KeyboardInterrupt:
+        sys.stderr.write("\nllmbench: interrupted\n")
+        return INTERRUPTED
     except LLMBenchError as error:
-        return _fail(error, FAILED)
+        return _fail(error, USAGE if isinstance(error, UsageError) else FAILED)
     except BrokenPipeError:
         # The reader (`head`, a closed pager) has seen enough; the interpreter's own flush must not complain.
         with contextlib.suppress(OSError, ValueError):

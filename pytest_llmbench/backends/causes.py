@@ -19,11 +19,15 @@ COMMON: Mapping[str, str] = {
         "shared memory is too small: raise shm-size"
     ),
     r"[Aa]ddress already in use|couldn't bind (?:to )?HTTP server socket": "its port is taken",
+    # The first process of a container of ours says so.
+    r"FATAL tini .*exec .* failed: No such file": "the image does not have the engine's program",
     r"no kernel image is available": "the engine was not built for this GPU",
     r"CUDA driver version is insufficient|forward compatibility was attempted": (
         "the GPU driver is too old for the engine"
     ),
-    r"unrecognized arguments?|invalid argument|unknown argument": "an engine argument is wrong",
+    r"unrecognized arguments?|invalid argument|unknown argument|while handling argument": (
+        "an engine argument is wrong"
+    ),
     r"No space left on device": "the disk is full",
 }
 """Regular expressions for a line of a log, most telling first, and what such a line means."""

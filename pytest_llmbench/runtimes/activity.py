@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["activity", "family"]
+__all__ = ["activity", "family", "memory_kills"]
 
 _GRAIN = 16 * 2**20
 
@@ -39,6 +39,26 @@ def family(pid: int) -> Iterator[int]:
         return
     for child in children:
         yield from family(child)
+
+
+def memory_kills(pid: int) -> int:
+    """Return how many processes the kernel killed in a process's group because its memory was used up.
+
+    0 where that cannot be seen.
+    """
+    try:
+        lines = Path(f"/proc/{pid}/cgroup").read_text("utf-8").splitlines()
+    except OSError:
+        return 0
+    for line in lines:
+        _, controllers, group = line.split(":", 2)
+        if "memory" in controllers.split(","):
+            return _number(Path(f"/sys/fs/cgroup/memory{group}/memory.oom_control"), "oom_kill ")
+        if not controllers:
+            unified = _number(Path(f"/sys/fs/cgroup{group}/memory.events"), "oom_kill ")
+            if unified:
+                return unified
+    return 0
 
 
 def _number(path: Path, key: str) -> int:

@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 
-from pytest_llmbench.runtimes.activity import activity, family
+from pytest_llmbench.runtimes.activity import activity, family, memory_kills
 
 
 def test_family_and_its_memory() -> None:
@@ -22,3 +22,8 @@ def test_family_and_its_memory() -> None:
         child.communicate("\n")
     assert activity(child.pid) == (0, 0)
     assert activity(0) == (0, 0)
+
+
+def test_nobody_was_killed_for_memory() -> None:
+    """Of a process that is gone nothing is known; tests/docker has one that was killed."""
+    assert memory_kills(0) == 0

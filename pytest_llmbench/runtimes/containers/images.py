@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import re
+from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
 
 from pytest_llmbench.errors import ServerStartError
 from pytest_llmbench.runtimes.containers.build_context import build_context, dockerfiles
@@ -13,8 +18,7 @@ from pytest_llmbench.runtimes.containers.pulling import PullProgress
 from pytest_llmbench.runtimes.containers.seen import note_digest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
     from pytest_llmbench.backends.base import Image
     from pytest_llmbench.runtimes.containers.daemon import Client
@@ -23,6 +27,7 @@ __all__ = ["FoundImage", "build_image", "ensure_image", "find_image", "pull_imag
 
 _BUILD_SECONDS = 3 * 3600
 _TAIL = 20
+_ESCAPES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,51 +127,51 @@ def build_image(
         ServerError: the daemon is gone.
     """
     folder = dockerfiles(image.dockerfile or "")
+    what = f"image {image.reference} cannot be built"
     on_progress(f"building {image.reference}")
-    said: list[str] = []
-    step = ""
+    said: deque[str] = deque(maxlen=_TAIL)
     with (
         build_context(folder, image.build_args) as (context, args),
-        telling(f"image {image.reference} cannot be built"),
+        _opened(log) as file,
+        telling(what),
+        contextlib.closing(
+            client.api.build(
+                fileobj=context,
+                custom_context=True,
+                tag=image.reference,
+                buildargs=args,
+                labels={MARK: "image"},
+                nocache=no_cache,
+                rm=True,
+                forcerm=True,
+                decode=True,
+                timeout=_BUILD_SECONDS,
+            )
+        ) as events,
     ):
-        events = client.api.build(
-            fileobj=context,
-            custom_context=True,
-            tag=image.reference,
-            buildargs=args,
-            labels={MARK: "image"},
-            nocache=no_cache,
-            rm=True,
-            forcerm=True,
-            decode=True,
-            timeout=_BUILD_SECONDS,
-        )
+        step = ""
         for event in events:
-            lines = str(event.get("stream") or event.get("error") or event.get("status") or "").splitlines()
-            said += [line.rstrip() for line in lines if line.strip()]
+            text = str(event.get("stream") or event.get("error") or event.get("status") or "")
+            for line in filter(None, map(str.rstrip, _ESCAPES.sub("", text).splitlines())):
+                said.append(line)
+                file.write(f"{line}\n")
+                step = line.partition(" : ")[0] if line.startswith("Step ") else step
+                on_progress(f"building {image.reference} · {step} · {line.strip()}")
             if "error" in event:
-                raise _failed(image.reference, said, log)
-            for line in lines:
-                step = line.strip() if line.startswith("Step ") else step
-                if line.strip():
-                    on_progress(f"building {image.reference} · {step.partition(' : ')[0]} · {line.strip()}")
-    _write(log, said)
+                raise ServerStartError(what, log_tail=said, log=log)
     found = find_image(client, image.reference)
     if found is None:
-        raise _failed(image.reference, said, log)
+        raise ServerStartError(what, log_tail=said, log=log)
     return found
 
 
-def _failed(reference: str, said: list[str], log: Path | None) -> ServerStartError:
-    _write(log, said)
-    message = f"image {reference} cannot be built"
-    return ServerStartError(message, log_tail=said[-_TAIL:], log=log)
-
-
-def _write(log: Path | None, said: list[str]) -> None:
-    if log is not None:
-        log.parent.mkdir(parents=True, exist_ok=True)
-        log.write_text("\n".join([*said, ""]), encoding="utf-8")
+@contextlib.contextmanager
+def _opened(log: Path | None) -> Iterator[IO[str]]:
+    """Open a build's log, line by line on disk; nowhere if there is none."""
+    path = log or Path(os.devnull)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8", buffering=1) as file:
+        yield file
 
 
 def _split(reference: str) -> tuple[str, str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_llmbench.errors import ServerError, StorageError
-from pytest_llmbench.runtimes.activity import family
+from pytest_llmbench.runtimes.activity import family, memory_kills
 from pytest_llmbench.runtimes.containers.daemon import sdk, telling
 from pytest_llmbench.runtimes.containers.found import remove_container
 
@@ -154,9 +154,11 @@ def ended(container: DockerContainer) -> str | None:
 def _trouble(state: Mapping[str, Any]) -> str | None:
     code, runs = int(state.get("ExitCode", 0)), bool(state.get("Running"))
     who = "one of its processes" if runs else "the server"
+    # Docker tells it once the container has ended; of a child that is too late.
+    out_of_memory = state.get("OOMKilled") or memory_kills(int(state.get("Pid") or 0))
     killed = ", which is what SIGKILL leaves: somebody killed it" if code == _KILLED else ""
     found = (
-        (state.get("OOMKilled"), f"{who} was killed because the memory it may use was used up"),
+        (out_of_memory, f"{who} was killed because the memory it may use was used up"),
         (state.get("Paused"), "somebody paused the server's container"),
         (runs and _stands_still(state), "the server was stopped (SIGSTOP) and stands still"),
         (not runs and state.get("Error"), f"the container did not run: {state.get('Error')}"),

@@ -1,0 +1,112 @@
+"""Sessions of pytest on a project of their own, with servers in containers, to interrupt in the middle."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+from pytest_llmbench.runtimes.containers.found import find_servers
+from tests.docker.conftest import IMAGE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from pytest_llmbench.runtimes.containers.daemon import Client
+    from pytest_llmbench.runtimes.containers.found import Found
+
+__all__ = ["Run", "until"]
+
+SUITE = """
+import pytest
+
+@pytest.mark.bench
+def test_it(bench, workload):
+    bench(workload)
+"""
+WORKLOADS = """
+workloads:
+  brief: {out: 8, prompts: ["Why is the sky blue?"]}
+  endless: {out: 4000, prompts: ["Why is the sky blue?"]}
+"""
+_SECONDS = 60.0
+
+
+def until(question: Callable[[], Any]) -> Any:  # noqa: ANN401 - what the question finds
+    """Ask until something is found."""
+    end = time.monotonic() + _SECONDS
+    while not (found := question()):
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.05)
+    return found
+
+
+class Run:
+    """One session: `pytest -m bench` in a process of its own, with tiny-glm in a container.
+
+    `settings` are further keys of its backend, as in a configuration file.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        *arguments: str,
+        workload: str = "brief",
+        settings: Mapping[str, object] | None = None,
+        env: Mapping[str, str] | None = None,
+    ) -> None:
+        self.root = root
+        backend = {"runtime": "docker", "image": IMAGE, "args": {"threads": 1}, **(settings or {})}
+        model = {"id": "tiny-glm", "source": "builtin:tiny-glm", "gpus": [{"count": 0}]}
+        whole = {"models": [{**model, "backends": {"llama": backend}}]}
+        (root / "config").mkdir(exist_ok=True)
+        (root / "config" / "models.yaml").write_text(json.dumps(whole))
+        (root / "config" / "workloads.yaml").write_text(WORKLOADS)
+        (root / "test_suite.py").write_text(SUITE)
+        (root / "pytest.ini").write_text("[pytest]\naddopts = -p no:benchmark -p no:deepeval\n")
+        command = [sys.executable, "-m", "pytest", "-m", "bench", f"--bench-workload={workload}", *arguments]
+        self.process = subprocess.Popen(
+            command,
+            cwd=root,
+            env={**os.environ, **(env or {})},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def finish(self) -> str:
+        """Wait for its end, and return what it printed."""
+        out, _ = self.process.communicate(timeout=120)
+        return out
+
+    def server(self, client: Client) -> Found:
+        """Wait for its container."""
+        found: Found = until(
+            lambda: next((one for one in find_servers(client) if self._owns(one) and one.runs), None)
+        )
+        return found
+
+    def _owns(self, found: Found) -> bool:
+        return found.tag.owner.pid == self.process.pid
+
+    def measuring(self, client: Client) -> Found:
+        """Wait until its server answers a request."""
+        found = self.server(client)
+        until(lambda: b"processing task" in found.container.logs())
+        return found
+
+    def report(self) -> dict[str, Any]:
+        """Read its report."""
+        path = self.root / "results" / "latest" / "report.json"
+        document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return document
+
+    def written(self) -> str:
+        """Return all that is in the files of its results."""
+        files = [path for path in (self.root / "results").rglob("*") if path.is_file()]
+        return "\n".join(path.read_text(encoding="utf-8", errors="replace") for path in files)
