@@ -35,7 +35,11 @@ if TYPE_CHECKING:
 Make = Callable[[str], str]
 """Makes an image whose server is a script, and returns its name."""
 
-_REPLACE = 'mv /app/llama-server /app/real && printf "%s" "$SCRIPT" > /app/llama-server && chmod +x /app/llama-server'
+_REPLACE = (
+    "mv /app/llama-server /app/real "
+    '&& printf "%s" "$SCRIPT" > /app/llama-server '
+    "&& chmod +x /app/llama-server"
+)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -165,7 +169,7 @@ def test_shared_memory_is_too_small(context: StartContext, scripted: Make) -> No
 
 def test_bad_engine_argument(context: StartContext) -> None:
     """One that only the engine can judge."""
-    text = refused("bad engine argument", context, args=(("threads", "many"),))
+    text = refused("bad engine argument", context, extra_args=("--threads", "many"))
     assert "an engine argument is wrong" in text
     assert "threads" in text
 
@@ -331,7 +335,13 @@ def test_the_daemon_goes_down(client: Client, tmp_path: Path) -> None:
         pytest.skip("needs root, dockerd and ip, to have a second daemon")
     with SecondDaemon() as daemon, pytest.MonkeyPatch.context() as patch:
         daemon.load(b"".join(client.images.get(IMAGE).save(named=True)))
-        run = Run(tmp_path, "--bench-requests=2", workload="endless", env={"DOCKER_HOST": daemon.url})
+        run = Run(
+            tmp_path,
+            "--bench-requests=2",
+            "--bench-timeout=5",
+            workload="endless",
+            env={"DOCKER_HOST": daemon.url},
+        )
         patch.setenv("DOCKER_HOST", daemon.url)
         run.measuring(connect())
         daemon.kill()

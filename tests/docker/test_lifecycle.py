@@ -91,7 +91,7 @@ def test_a_secret_that_a_server_prints_is_not_in_its_log(
 ) -> None:
     """Not even where the engine says what it was given: its value is replaced on the way to the file."""
     monkeypatch.setenv("MY_SECRET", "hunter2secret")
-    deployment = boxed(secrets=("MY_SECRET",), args=(("hunter2secret", "1"),))
+    deployment = boxed(secrets=("MY_SECRET",), extra_args=("--hunter2secret", "1"))
     with pytest.raises(Exception, match=r"did not start.*an engine argument is wrong") as failure:
         Docker().start(deployment, context)
     assert "hunter2secret" not in str(failure.value)
