@@ -18,12 +18,22 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_llmbench.runtimes.containers.daemon import Client
+    from pytest_llmbench.runtimes.containers.found import Found
     from pytest_llmbench.runtimes.containers.server import ContainerServer
 
 IMAGE = os.environ.get("LLMBENCH_TEST_IMAGE", "")
 """A llama-server image; `scripts/test-docker` builds it."""
 BASE = os.environ.get("LLMBENCH_TEST_BASE", "debian:bookworm-slim")
 """A Debian image to build small ones on."""
+
+
+OWNERS = {os.getpid()}
+"""Processes whose containers are these tests' own; what else lives on this host is none of their business."""
+
+
+def ours(client: Client) -> list[Found]:
+    """List the servers that processes of these tests started."""
+    return [found for found in find_servers(client) if found.tag.owner.pid in OWNERS]
 
 
 class Start(Protocol):
@@ -60,9 +70,8 @@ def client() -> Client:
 @pytest.fixture(autouse=True)
 def _leaves_nothing(client: Client) -> Iterator[None]:
     """Hold every test to leaving no container of ours behind."""
-    before = {found.container.id for found in find_servers(client)}
     yield
-    left = [found for found in find_servers(client) if found.container.id not in before]
+    left = ours(client)
     names = [found.name for found in left]
     for found in left:
         found.container.remove(force=True, v=True)

@@ -10,7 +10,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from pytest_llmbench.runtimes.containers.found import find_servers
-from tests.docker.conftest import IMAGE
+from tests.docker.conftest import IMAGE, OWNERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -78,6 +78,7 @@ class Run:
             text=True,
             start_new_session=True,
         )
+        OWNERS.add(self.process.pid)
 
     def finish(self) -> str:
         """Wait for its end, and return what it printed."""

@@ -21,7 +21,7 @@ from pytest_llmbench.runtimes.containers.daemon import connect
 from pytest_llmbench.runtimes.containers.found import find_servers, sweep
 from pytest_llmbench.runtimes.docker import Docker
 from pytest_llmbench.telemetry.gpu import GpuInfo
-from tests.docker.conftest import BASE, IMAGE, boxed
+from tests.docker.conftest import BASE, IMAGE, boxed, ours
 from tests.docker.second_daemon import SecondDaemon
 from tests.docker.sessions import Run, until
 
@@ -238,7 +238,7 @@ def test_pytest_is_killed_and_the_next_session_sweeps(client: Client, tmp_path: 
     second = Run(tmp_path / "b")
     second.finish()
     assert second.process.returncode == 0
-    assert find_servers(client) == []
+    assert ours(client) == []
 
 
 @pytest.mark.parametrize("phase", ["start", "measure", "stop"])
@@ -263,7 +263,7 @@ def test_interrupted(client: Client, tmp_path: Path, scripted: Make, phase: str)
     os.killpg(run.process.pid, signal.SIGINT)
     out = run.finish()
     assert run.process.returncode == pytest.ExitCode.INTERRUPTED, out
-    assert find_servers(client) == []
+    assert ours(client) == []
     tell(f"Ctrl-C in {phase}", _line(out, "KeyboardInterrupt"))
 
 
@@ -277,7 +277,7 @@ def test_interrupted_in_pull(client: Client, tmp_path: Path) -> None:
         out = run.finish()
         connection.close()
     assert run.process.returncode == pytest.ExitCode.INTERRUPTED, out
-    assert find_servers(client) == []
+    assert ours(client) == []
     tell("Ctrl-C in pull", _line(out, "KeyboardInterrupt"))
 
 
@@ -292,7 +292,7 @@ def test_two_sessions_at_once(client: Client, tmp_path: Path) -> None:
         (result,) = run.report()["results"]
         busy = ("the client was late", "the load gen")
         assert all(reason.startswith(busy) for reason in result["validity"]["reasons"]), out
-    assert find_servers(client) == []
+    assert ours(client) == []
 
 
 def test_a_secret_appears_nowhere(client: Client, tmp_path: Path) -> None:
@@ -316,7 +316,7 @@ def test_a_missing_secret_stops_the_session(client: Client, tmp_path: Path) -> N
     out = run.finish()
     assert run.process.returncode == pytest.ExitCode.USAGE_ERROR
     assert "NOT_SET_ANYWHERE, which is a secret of tiny-glm" in out
-    assert find_servers(client) == []
+    assert ours(client) == []
     tell("secret missing", _line(out, "NOT_SET_ANYWHERE"))
 
 

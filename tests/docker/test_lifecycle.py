@@ -16,7 +16,7 @@ from pytest_llmbench.runtimes.containers.found import find_servers, sweep
 from pytest_llmbench.runtimes.containers.labels import Tag
 from pytest_llmbench.runtimes.docker import Docker
 from pytest_llmbench.runtimes.owner import this_process
-from tests.docker.conftest import IMAGE, boxed
+from tests.docker.conftest import IMAGE, OWNERS, boxed, ours
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -161,8 +161,9 @@ def test_servers_of_the_dead_are_swept_and_no_others(start: Start, client: Clien
         for name, label in zip(names, labels, strict=True)
     ]
     try:
-        assert [found.name for found in sweep(client)] == ["orphan"]
-        assert sweep(client) == []
+        # A session beside these tests may have been quicker.
+        assert {found.name for found in sweep(client)} <= {"orphan"}
+        assert "orphan" not in {found.name for found in find_servers(client)}
         left = {container.name for container in client.containers.list(all=True)}
         assert {names[0], "kept", "unknown"} <= left
         assert mine.exited() is None
@@ -196,16 +197,18 @@ def test_the_next_start_sweeps_after_kill(client: Client, context: StartContext,
     with _owner(tmp_path / "a.log", "input_ = sys.stdin.read()") as owner:
         assert owner.stdout is not None
         name = owner.stdout.readline().strip()
+        OWNERS.add(owner.pid)
         owner.send_signal(signal.SIGKILL)
-    assert [found.name for found in find_servers(client)] == [name]
+    assert [found.name for found in ours(client)] == [name]
     said: list[str] = []
     Docker().start(boxed(), replace(context, on_progress=said.append)).stop()
-    assert find_servers(client) == []
+    assert ours(client) == []
     assert f"removed {name}, which a session that was killed left behind" in said
 
 
 def test_an_exit_without_stopping_removes_it(client: Client, tmp_path: Path) -> None:
     """A script that forgets its server, or fails, leaves nothing."""
     with _owner(tmp_path / "a.log", "raise SystemExit('forgot')") as owner:
+        OWNERS.add(owner.pid)
         owner.communicate(timeout=60)
-    assert find_servers(client) == []
+    assert ours(client) == []
