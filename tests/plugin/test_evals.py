@@ -80,7 +80,7 @@ def test_a_suite_of_ones_own(evals: Project, mode: list[str]) -> None:
 def test_the_example_of_the_manual(project: Project, engine: FakeEngine) -> None:
     """A multiple choice, in one file."""
     manual = (Path(__file__).parents[2] / "docs" / "evals.md").read_text(encoding="utf-8")
-    (example,) = re.findall(r"```python\n(import pytest\n.*?)```", manual, re.DOTALL)
+    (example,) = re.findall(r"```python\n(import pytest\n\n\nclass.*?)```", manual, re.DOTALL)
     project.suite(example)
     engine.say = lambda prompt: "B) Paris" if "France" in prompt else "A"
     left = run(project)

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import time
 from typing import TYPE_CHECKING
 
 from tests.plugin.test_evals import SUITE, add
@@ -30,6 +32,31 @@ def test_asks_only_what_has_no_reply_yet(project: Project, engine: FakeEngine) -
     assert len(set(asked)) == 5
     left = project("-m", "eval", "--bench-eval-resume")
     assert left.result["evaluation"]["resumed"] == 15, "only what was interrupted is resumed"
+
+
+def test_a_session_that_was_killed(project: Project, engine: FakeEngine) -> None:
+    """What was told of before is on disk, and is not asked again."""
+    project.suite(SUITE % 60)
+    engine.say, engine.first = add, 0.1
+    process = subprocess.Popen(
+        project.command("-m", "eval", "--bench-concurrency=2"),
+        cwd=project.root,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        while sum(path.read_bytes().count(b"\n") for path in project.root.rglob("replies/*.jsonl")) < 10:
+            assert process.poll() is None
+            time.sleep(0.05)
+    finally:
+        process.kill()
+        process.wait()
+    engine.first = 0.0
+    left = project("-m", "eval", "--bench-concurrency=2", "--bench-eval-resume")
+    assert left.code == 0, left.out
+    evaluation = left.result["evaluation"]
+    assert 9 <= evaluation["resumed"] < 60
+    assert evaluation["scores"]["right"]["passed"] == 60
 
 
 def test_a_session_may_be_named(project: Project, engine: FakeEngine) -> None:

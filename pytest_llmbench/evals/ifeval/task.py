@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from pytest_llmbench.evals.data import DataFile
 from pytest_llmbench.evals.ifeval.scoring import SCORER, score_reply
-from pytest_llmbench.evals.ifeval.sentences import HOW_TO_GET_PUNKT
+from pytest_llmbench.evals.ifeval.sentences import HOW_TO_GET_PUNKT, find_punkt
+from pytest_llmbench.evals.needs import needed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -42,8 +43,14 @@ class IFEval:
         self._nltk: Path | None = None
 
     def rows(self, data: EvalData) -> Sequence[Row]:
-        """Return the prompts in the order of the data."""
+        """Return the prompts in the order of the data.
+
+        Raises:
+            Unavailable: as promised; or a package is missing, which is told before anything is asked.
+        """
         self._nltk = data.nltk
+        needed("langdetect", extra="evals")
+        find_punkt(self._nltk)
         return data.rows(_PROMPTS)
 
     def prompt(self, row: Row) -> str:

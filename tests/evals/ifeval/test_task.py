@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_llmbench.errors import Unavailable
 from pytest_llmbench.evals.data import EvalData
 from pytest_llmbench.evals.ifeval.task import IFEval
 
@@ -11,6 +13,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 pytest.importorskip("langdetect")
+
+
+def test_a_missing_package_is_told_before_anything_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not when all replies are in."""
+    monkeypatch.setitem(sys.modules, "langdetect", None)
+    with pytest.raises(Unavailable, match=r"needs the evals extra \(langdetect: "):
+        IFEval().rows(EvalData(tmp_path))
 
 
 def test_scores_prompts_and_instructions(data_dir: Path) -> None:
