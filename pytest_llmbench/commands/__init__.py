@@ -8,6 +8,7 @@ from pytest_llmbench.commands.build import Build
 from pytest_llmbench.commands.calibrate_client import CalibrateClient
 from pytest_llmbench.commands.clean import Clean
 from pytest_llmbench.commands.doctor import Doctor
+from pytest_llmbench.commands.fetch import Fetch
 from pytest_llmbench.commands.logs import Logs
 from pytest_llmbench.commands.matrix import Matrix
 from pytest_llmbench.commands.ps import Ps
@@ -45,6 +46,7 @@ COMMANDS: tuple[Command, ...] = (
     Rescore(),
     Doctor(),
     Serve(),
+    Fetch(),
     Pull(),
     Build(),
     Ps(),

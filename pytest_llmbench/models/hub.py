@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from pytest_llmbench.models.source import HubSource
 
-__all__ = ["hub_cache", "hub_folder", "hub_gguf"]
+__all__ = ["cache_in", "hub_cache", "hub_folder", "hub_gguf"]
 
 # What engines read beside the weights; a repository may hold the same weights in other formats, too.
 _WANTED = (".safetensors", ".json", ".txt", ".model", ".jinja", ".tiktoken", ".py")
@@ -43,6 +43,11 @@ def hub_cache() -> Path:
         return Path(cache).expanduser()
     home = os.environ.get("HF_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "huggingface"
     return Path(home).expanduser() / "hub"
+
+
+def cache_in(folder: Path) -> None:
+    """Have this process fetch into another folder; before anything is fetched."""
+    os.environ["HF_HUB_CACHE"] = str(folder.expanduser().absolute())
 
 
 def hub_gguf(source: HubSource, on_progress: Callable[[str], None] = lambda _text: None) -> Path:

@@ -1,0 +1,203 @@
+"""A real vLLM on the CPU, as a local process; `scripts/test-vllm` sets up what this needs."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+from pytest_llmbench.errors import ServerStartError
+from pytest_llmbench.runtimes.activity import family
+from pytest_llmbench.runtimes.base import StartContext
+from pytest_llmbench.runtimes.connect import server_http
+from pytest_llmbench.runtimes.process import Process
+from pytest_llmbench.runtimes.server_watch import ServerWatch
+from pytest_llmbench.spec.deployment import Deployment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pytest_llmbench.runtimes.process import ProcessServer
+
+VLLM = os.environ.get("LLMBENCH_VLLM", "")
+"""Its program; beside it is a Python that has it."""
+
+pytestmark = [
+    pytest.mark.skipif(not VLLM, reason="needs vLLM: run scripts/test-vllm"),
+    pytest.mark.timeout(600),
+]
+
+# Two layers of random weights; every byte is a token.
+_MODEL = """
+import sys, torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+vocab = {b: i for i, b in enumerate(sorted(pre_tokenizers.ByteLevel.alphabet()))}
+for word in ("<unk>", "<s>", "</s>"):
+    vocab[word] = len(vocab)
+tokenizer = Tokenizer(models.BPE(vocab=vocab, merges=[], unk_token="<unk>"))
+tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+tokenizer.decoder = decoders.ByteLevel()
+special = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"}
+fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, **special)
+fast.chat_template = "{% for m in messages %}{{ m.role }}: {{ m.content }}\\n{% endfor %}assistant: "
+fast.save_pretrained(sys.argv[1])
+torch.manual_seed(0)
+config = LlamaConfig(vocab_size=len(vocab), hidden_size=256, intermediate_size=512, num_hidden_layers=2,
+    num_attention_heads=4, num_key_value_heads=2, head_dim=64, max_position_embeddings=8192,
+    bos_token_id=vocab["<s>"], eos_token_id=vocab["</s>"])
+LlamaForCausalLM(config).save_pretrained(sys.argv[1])
+"""
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make a small model."""
+    folder = tmp_path_factory.mktemp("model") / "tiny"
+    python = Path(VLLM).with_name("python")
+    subprocess.run([python, "-c", _MODEL, folder], check=True, capture_output=True)
+    return folder
+
+
+@pytest.fixture
+def deployment(model: Path) -> Deployment:
+    """Say what to start."""
+    return Deployment(
+        model="tiny",
+        source=str(model),
+        backend="vllm",
+        runtime="process",
+        program=VLLM,
+        args=(("enforce-eager", True), ("max-model-len", 4096)),
+        env=(("VLLM_CPU_KVCACHE_SPACE", "1"), ("VLLM_TARGET_DEVICE", "cpu")),
+    )
+
+
+@pytest.fixture
+def context(tmp_path: Path) -> StartContext:
+    """A context with its log."""
+    return StartContext(tmp_path / "server.log", total_timeout=500)
+
+
+def _ask(running: ProcessServer, prompt: str, tokens: int = 32) -> dict[str, int]:
+    asked = {
+        "model": running.server.served_model,
+        "prompt": prompt,
+        "max_tokens": tokens,
+        "temperature": 0,
+        "ignore_eos": True,
+    }
+    with server_http(running.server, timeout=120) as http:
+        usage: dict[str, int] = http.post("/v1/completions", json=asked).raise_for_status().json()["usage"]
+    return usage
+
+
+def _until(true: Callable[[], object], seconds: float = 120) -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.1)
+
+
+def _named(running: ProcessServer, name: str) -> int:
+    return next(
+        pid for pid in family(running.pid) if name in Path(f"/proc/{pid}/cmdline").read_bytes().decode()
+    )
+
+
+def _left(pids: list[int]) -> list[int]:
+    return [pid for pid in pids if Path(f"/proc/{pid}").exists()]
+
+
+def test_key_prefix_cache_and_a_killed_core(
+    deployment: Deployment, context: StartContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a key; facts by API and log; hits of the prefix cache; then its core is killed in mid-run."""
+    monkeypatch.setenv("TINY_KEY", "s3cret-key")
+    running = Process().start(deployment.model_copy(update={"api_key_env": "TINY_KEY"}), context)
+    everything = [*family(running.pid)]
+    try:
+        refused = httpx.get(f"{running.server.base_url}/v1/models")
+        assert refused.status_code == httpx.codes.UNAUTHORIZED
+        facts = running.server.facts
+        assert facts["context_length"] == 4096
+        assert facts["architecture"] == "LlamaForCausalLM"
+        assert facts["graph_mode"] == "eager"
+        assert int(str(facts["kv_capacity"])) > 100_000
+        watch = ServerWatch(running.server)
+        watch.begin()
+        for _ in range(2):
+            assert _ask(running, "the same prompt " * 100)["completion_tokens"] == 32
+        told = watch.end()
+        assert 0.3 < told.scalars["cache_hit_rate"] < 0.5
+        assert {name: one.count for name, one in told.histograms.items()} == dict.fromkeys(
+            ("server_ttft", "server_queue", "server_prefill", "server_decode"), 2
+        )
+        os.kill(_named(running, "EngineCore"), signal.SIGKILL)
+        _until(running.exited)
+        assert "exited with code" in str(running.exited())
+    finally:
+        running.stop()
+    assert _left(everything) == []
+    assert "s3cret" not in context.log_path.read_text()
+
+
+def test_two_ranks_speculation_and_a_frozen_server(deployment: Deployment, context: StartContext) -> None:
+    """TP 2 and n-gram speculation; then all of it is frozen, and ended all the same."""
+    ngram = '{"method": "ngram", "num_speculative_tokens": 3, "prompt_lookup_max": 4, "prompt_lookup_min": 2}'
+    running = Process().start(
+        deployment.model_copy(
+            update={
+                "tp": 2,
+                "args": (*deployment.args, ("speculative-config", ngram)),
+                "env": (*deployment.env, ("OMP_NUM_THREADS", "1"), ("VLLM_CPU_OMP_THREADS_BIND", "nobind")),
+            }
+        ),
+        context,
+    )
+    everything = [*family(running.pid)]
+    try:
+        watch = ServerWatch(running.server)
+        watch.begin()
+        _ask(running, "one two three four " * 20, tokens=128)
+        assert watch.end().scalars["acceptance_length"] >= 1
+        for pid in everything[1:]:
+            os.kill(pid, signal.SIGSTOP)
+        with pytest.raises(httpx.TimeoutException), server_http(running.server, timeout=1) as http:
+            http.get("/health")
+        assert running.exited() is None
+    finally:
+        running.stop()
+    assert _left(everything) == []
+
+
+def test_wrong_flag(deployment: Deployment, context: StartContext) -> None:
+    """Its parser's own words are shown, and the cause is named."""
+    wrong = deployment.model_copy(update={"extra_args": ("--nonsense",)})
+    with pytest.raises(ServerStartError, match=r"code 2: an engine argument is wrong\n.*--nonsense"):
+        Process().start(wrong, context)
+
+
+def test_taken_port(deployment: Deployment, context: StartContext) -> None:
+    """The cause is named."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        busy = StartContext(context.log_path, total_timeout=500, publish=taken.getsockname())
+        with pytest.raises(ServerStartError, match="its port is taken"):
+            Process().start(deployment, busy)
+
+
+def test_broken_model(deployment: Deployment, context: StartContext, tmp_path: Path) -> None:
+    """A folder that holds no model it could load."""
+    (tmp_path / "config.json").write_text("{}")
+    broken = deployment.model_copy(update={"source": str(tmp_path)})
+    with pytest.raises(ServerStartError, match=r"exited with code 1"):
+        Process().start(broken, context)
