@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_llmbench.backends import set_added
 from pytest_llmbench.fixtures import SESSION
 from pytest_llmbench.outcomes import usage_errors
 from pytest_llmbench.planning import read_plan
@@ -34,6 +36,7 @@ def activate(config: pytest.Config, settings: Settings) -> tuple[Session, Report
     worker_input = getattr(config, "workerinput", None)
     servers = Path(worker_input["llmbench_servers"]) if worker_input else None
     with usage_errors():
+        _add_backends(config)
         session = Session(
             settings,
             config.rootpath,
@@ -56,9 +59,15 @@ def show_configuration(config: pytest.Config, settings: Settings) -> int:
         pytest.UsageError: the configuration or an option is wrong.
     """
     with usage_errors():
+        _add_backends(config)
         plan, _ = read_plan(settings, config.rootpath)
     print(show(plan), settings.describe(), sep="\n\n")  # noqa: T201 - what was asked for
     return int(pytest.ExitCode.OK)
+
+
+def _add_backends(config: pytest.Config) -> None:
+    """Ask the project for engines of its own."""
+    set_added(chain.from_iterable(config.hook.pytest_llmbench_backends()))
 
 
 def _uncaptured(config: pytest.Config) -> Callable[[], AbstractContextManager[None]]:

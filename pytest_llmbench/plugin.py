@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_llmbench import collection
+from pytest_llmbench import collection, hookspecs
 from pytest_llmbench.fixtures import SESSION, bench, evaluate, llm_server
 from pytest_llmbench.outcomes import demanded, plainly, usage_errors
 from pytest_llmbench.settings import Settings, add_options
@@ -27,6 +27,11 @@ __all__ = ["bench", "evaluate", "llm_server"]
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Declare the options."""
     add_options(parser)
+
+
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Declare the hooks."""
+    pluginmanager.add_hookspecs(hookspecs)
 
 
 def pytest_configure(config: pytest.Config) -> None:

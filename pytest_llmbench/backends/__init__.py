@@ -10,19 +10,38 @@ from pytest_llmbench.backends.openai import OpenAI
 from pytest_llmbench.backends.sglang import SGLang
 from pytest_llmbench.backends.trtllm import TRTLLM
 from pytest_llmbench.backends.vllm import VLLM
+from pytest_llmbench.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from pytest_llmbench.backends.base import Backend
     from pytest_llmbench.runtimes.server import Server
 
-__all__ = ["BACKENDS", "backend_of"]
+__all__ = ["BACKENDS", "backend_of", "set_added"]
 
 _ALL: tuple[Backend, ...] = (Llama(), IkLlama(), VLLM(), SGLang(), TRTLLM(), OpenAI())
 
-BACKENDS: Mapping[str, Backend] = {backend.name: backend for backend in _ALL}
+_BUILT_IN: Mapping[str, Backend] = {backend.name: backend for backend in _ALL}
+_KNOWN: dict[str, Backend] = dict(_BUILT_IN)
+
+BACKENDS: Mapping[str, Backend] = _KNOWN
 """Every engine by its name in the configuration."""
+
+
+def set_added(backends: Iterable[Backend]) -> None:
+    """Know these engines beside the built-in ones, and none that were added before.
+
+    Raises:
+        UsageError: a name is taken.
+    """
+    for name in _KNOWN.keys() - _BUILT_IN.keys():
+        del _KNOWN[name]
+    for backend in backends:
+        if backend.name in _KNOWN:
+            message = f"two engines are called {backend.name!r}: a hook's must have a name of its own"
+            raise UsageError(message)
+        _KNOWN[backend.name] = backend
 
 
 def backend_of(server: Server) -> Backend:
