@@ -115,3 +115,61 @@ def test_pytests_own_grouping_is_not_needed(project: Project, engine: FakeEngine
     )
     left = project(f"--bench-url=a={engine.url}", f"--bench-url=b={engine.url}")
     assert left.code == 0, left.out
+
+
+def test_nobody_is_given_more_while_another_is_idle(project: Project, engine: FakeEngine) -> None:
+    """A worker with two tests left gets no other deployment, which would wait behind them.
+
+    The first one's test ends when the third deployment was seen, so that must have gone to the other worker.
+    """
+    project.suite(
+        """
+        import time
+        from pathlib import Path
+        import pytest
+
+        @pytest.mark.bench
+        @pytest.mark.parametrize("part", [1, 2])
+        def test_it(llm_server, part):
+            name = llm_server.deployment.model
+            Path(name).touch()
+            deadline = time.monotonic() + 60
+            while name == "a" and not Path("c").exists():
+                assert time.monotonic() < deadline, "c waits behind a"
+                time.sleep(0.05)
+        """
+    )
+    left = project(*(f"--bench-url={name}={engine.url}" for name in "abc"), "-n2")
+    assert left.code == 0, left.out
+
+
+def test_tests_without_a_server_stay_with_their_file(project: Project, engine: FakeEngine) -> None:
+    """They run first, and node ids are what they are without xdist."""
+    project.suite(
+        """
+        import os
+        import pytest
+
+        def note():
+            with open("where.txt", "a") as file:
+                print(os.environ.get("PYTEST_CURRENT_TEST").partition(" ")[0], os.getpid(), file=file)
+
+        @pytest.mark.bench
+        def test_plain(): note()
+
+        @pytest.mark.bench
+        def test_other(): note()
+
+        @pytest.mark.bench
+        def test_it(llm_server): note()
+        """
+    )
+    seen = []
+    for mode in (["-n2"], ["-p", "no:xdist"]):
+        (project.root / "where.txt").unlink(missing_ok=True)
+        left = project(f"--bench-url=a={engine.url}", *mode)
+        assert left.code == 0, left.out
+        lines = [line.split() for line in (project.root / "where.txt").read_text().splitlines()]
+        assert len({pid for name, pid in lines if "[" not in name}) == 1
+        seen.append({name for name, _ in lines})
+    assert seen[0] == seen[1]
