@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import random
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pytest_llmbench.client.dialects import DIALECTS, Ask
+from pytest_llmbench.errors import UsageError
 from pytest_llmbench.evals.base import digest_of, key_of
 from pytest_llmbench.evals.replies import Reply
 from pytest_llmbench.evals.thinking import split_thinking
@@ -59,9 +61,15 @@ def prompts_of(eval_: Eval, data: EvalData) -> list[Prompt]:
 
     Raises:
         Unavailable, UsageError, StorageError: the data cannot be had.
+        UsageError: two rows have the same key.
     """
     rows = eval_.rows(data)
-    return [Prompt(key_of(row, place), eval_.prompt(row), row) for place, row in enumerate(rows)]
+    prompts = [Prompt(key_of(row, place), eval_.prompt(row), row) for place, row in enumerate(rows)]
+    ((key, count),) = Counter(prompt.key for prompt in prompts).most_common(1) or [("", 0)]
+    if count > 1:
+        message = f"{eval_.name}: {count} rows have the key {key!r}; a key names one row"
+        raise UsageError(message)
+    return prompts
 
 
 def choose(prompts: Sequence[Prompt], limit: int | None, seed: int) -> list[Prompt]:

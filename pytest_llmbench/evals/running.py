@@ -20,6 +20,7 @@ from pytest_llmbench.metrics.run import measure_run
 from pytest_llmbench.metrics.validity import check_validity
 from pytest_llmbench.result import BenchResult
 from pytest_llmbench.runtimes.connect import proxy_for
+from pytest_llmbench.spec.plan import is_secret
 from pytest_llmbench.spec.workload import Workload
 from pytest_llmbench.workloads.loads import Load
 
@@ -159,11 +160,12 @@ class _Asking:
 
     def digest(self) -> str:
         """Return the digest of all that a reply depends on."""
-        # Not the environment: it may hold secrets, of which not even a digest is to be stored.
-        deployment = self._server.deployment.model_dump(mode="json", exclude={"env", "api_key_env"})
+        # Without what may hold secrets, of which not even a digest is to be stored.
+        deployment = self._server.deployment.model_dump(mode="json", exclude={"args", "env", "api_key_env"})
+        args = [(name, value) for name, value in self._server.deployment.args if not is_secret(name)]
         sampling = [self.plan.sampling.record, self.max_tokens, self.plan.endpoint, self._eval.stop]
         asked = [self._eval.name, digest_of_prompts(self._prompts), sampling]
-        return digest_of([deployment, self._server.facts.get("version"), asked])
+        return digest_of([deployment, args, self._server.facts.get("version"), asked])
 
     def plan_of(self, prompts: Sequence[Prompt], warmup: int) -> LoadPlan:
         """Say what the load generator is to send; the first `warmup` prompts once more before the others."""

@@ -1,10 +1,19 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
+
+import pytest
 
 from pytest_llmbench.backends import BACKENDS
 from pytest_llmbench.client.trace import RequestTrace
-from pytest_llmbench.evals.asking import Prompt, Sampling, bodies, digest_of_prompts, reply_of
+from pytest_llmbench.errors import UsageError
+from pytest_llmbench.evals.asking import Prompt, Sampling, bodies, digest_of_prompts, prompts_of, reply_of
+from pytest_llmbench.evals.data import EvalData
+from tests.evals.sums import Sums
+
+if TYPE_CHECKING:
+    from pytest_llmbench.evals.base import Row
 
 
 def _body(backend: str, sampling: Sampling, stop: tuple[str, ...] = ()) -> dict[str, object]:
@@ -30,6 +39,19 @@ def test_sampling_and_stops_stand_in_every_request() -> None:
     body = _body("vllm", Sampling(0.6, 5, {"top_p": 0.95}), ("Q:",))
     assert (body["temperature"], body["seed"], body["top_p"], body["stop"]) == (0.6, 5, 0.95, ["Q:"])
     assert not Sampling(0.6).greedy
+
+
+def test_a_key_names_one_row() -> None:
+    """Else a reply would be that of another prompt."""
+
+    class Twice(Sums):
+        def rows(self, data: EvalData) -> list[Row]:
+            return [*super().rows(data), {"key": "s1", "left": 1, "right": 1}]
+
+    assert len(prompts_of(Sums(), EvalData())) == 12
+    assert prompts_of(Sums(0), EvalData()) == []
+    with pytest.raises(UsageError, match="sums: 2 rows have the key 's1'; a key names one row"):
+        prompts_of(Twice(), EvalData())
 
 
 def test_thinking_in_front_of_an_answer_is_told_apart() -> None:
