@@ -56,7 +56,9 @@ def main() -> int:
 
 def end_family(pid: int) -> None:
     """Kill everything below a process, and what that becomes the parent of, until nothing is left."""
-    for _ in range(50):
+    # What holds gigabytes takes a while to die.
+    deadline = time.monotonic() + _GRACE_SECONDS
+    while time.monotonic() < deadline:
         below = [child for child in family(pid) if child != pid]
         if not below:
             return
@@ -66,7 +68,7 @@ def end_family(pid: int) -> None:
         with contextlib.suppress(ChildProcessError):
             while os.waitpid(-1, os.WNOHANG)[0]:
                 pass
-        time.sleep(_LOOK_SECONDS / 10)
+        time.sleep(_LOOK_SECONDS / 5)
 
 
 def _wait(engine: subprocess.Popen[bytes]) -> int:

@@ -23,7 +23,7 @@ MARK = "LLMBENCH_OWNER"
 """The variable that every process of a server has: who started it."""
 
 _GUARD = "pytest_llmbench.runtimes.guard"
-_GRACE_SECONDS = 25.0  # the guard gives the engine ten, twice
+_GRACE_SECONDS = 35.0  # the guard takes ten at most for each of asking, insisting and cleaning up
 
 
 class LocalProcess:
