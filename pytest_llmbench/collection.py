@@ -25,7 +25,8 @@ MARKERS = (
         "bench(**options): a serving benchmark, run with `-m bench`; the test's arguments `workload`,"
         " `concurrency` and `rate` run through `workloads=[...]`, `concurrency=[...]` and `rate=[...]`;"
         " `requests`, `warmup`, `runs`, `duration`, `arrival`, `burstiness`, `timeout`, `first_timeout` and"
-        " `gap_timeout` win over the options of these names."
+        " `gap_timeout` win over the options of these names; `limits='ttft.p50:5%'` says what --bench-compare"
+        " gates, `delta='5%'` from which change on."
     ),
     (
         "eval: an evaluation of what a model answers, run with `-m eval`; of a test that takes `evaluate`,"
@@ -46,6 +47,8 @@ MARKER_ARGUMENTS = (
     "timeout",
     "first_timeout",
     "gap_timeout",
+    "limits",
+    "delta",
 )
 AXIS_FIXTURE = "llm_server"
 EVAL_FIXTURE = "evaluate"
@@ -108,8 +111,10 @@ class Axis:
         workloads: Mapping[str, Workload],
         settings: Settings,
         evals: EvalSettings,
+        *,
+        reruns: int = 0,
     ) -> None:
-        """Take what is to be spread over.
+        """Take what is to be spread over; `reruns` replicates more may become needed.
 
         Raises:
             UsageError: there is nothing to measure, or `--bench-workload` names what does not exist.
@@ -119,7 +124,7 @@ class Axis:
             raise UsageError(message)
         self._settings, self._evals = settings, evals
         self._workloads = workloads
-        replicates = settings.get("replicates")
+        replicates = settings.get("replicates") + reruns
         # Replicate-major (A1 B1 A2 B2): what drifts over the session hits every deployment alike.
         self._places = [
             Place(deployment, replicate)
@@ -131,7 +136,7 @@ class Axis:
             for place in self._places
         ]
         self._deployment_of = {
-            name: place.deployment.id for name, place in zip(self._ids, self._places, strict=True)
+            name: place.deployment.cell for name, place in zip(self._ids, self._places, strict=True)
         }
         from pytest_llmbench.evals.policy import chosen_deployments  # noqa: PLC0415 - see `_streams`
 

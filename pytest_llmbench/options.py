@@ -156,7 +156,7 @@ OPTIONS = (
     Option("requests", "int", "measured requests a run (default: the test's)", "N"),
     Option("warmup", "int", "requests before the measured ones (default: one a stream)", "N", least=0),
     Option("runs", "int", "measure everything so often on the same server", "N", default=1),
-    Option("replicates", "int", "start every server afresh so often", "N", default=1),
+    Option("replicates", "int", "start every server afresh so often (with --bench-ab: 5)", "N", default=1),
     Option("timeout", "number", "longest a request may take", "SECONDS", default=300.0),
     Option("first-timeout", "number", "longest a server may take to begin its answer", "SECONDS", least=0),
     Option("gap-timeout", "number", "longest a stream may be silent", "SECONDS", least=0),
@@ -210,16 +210,32 @@ OPTIONS = (
     Option(
         "compare",
         "text",
-        "fail tests that are slower than this baseline or report.json (default: the only one, or main)",
-        "NAME|PATH",
+        "fail tests that are slower than this baseline, report or session (default: the only one, or main)",
+        "NAME|PATH|ID",
         const="",
     ),
     Option(
         "compare-fail",
         "list",
-        "what fails, and from which change on: ttft.p50:10%%,throughput_output:5%% (repeatable)",
+        "what is gated, and from which change on: ttft.p50:5%%,throughput_output:3%% (repeatable; default:"
+        " 3%% of ttft.p50, tpot.p50 and throughput_output, one point of error_rate)",
         "METRIC.STAT:PERCENT",
         commas=True,
+    ),
+    Option(
+        "inconclusive",
+        "text",
+        "what becomes of a test whose verdict is open: it passes, adds up to two replicates, or fails",
+        "pass|rerun|fail",
+        default="pass",
+        choices=("pass", "rerun", "fail"),
+    ),
+    Option(
+        "ab",
+        "list",
+        "compare two servers in this session, start by start: B=version=v0.23.0, B=arg.threads=1,"
+        " B=image=..., B=env.NAME=..., B=url=... (repeatable; A is as configured, or A=...)",
+        "SIDE=KEY=VALUE",
     ),
     Option("allow-mismatch", "flag", "compare even if the baseline was measured on other hardware"),
 )

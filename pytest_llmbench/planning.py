@@ -17,6 +17,7 @@ from pytest_llmbench.models.facts import read_facts
 from pytest_llmbench.spec.load import default_files, load_configuration
 from pytest_llmbench.spec.plan import Selection
 from pytest_llmbench.spec.resolve import resolve
+from pytest_llmbench.spec.sides import split_sides
 from pytest_llmbench.workloads.replay import read_replay
 
 if TYPE_CHECKING:
@@ -62,6 +63,8 @@ def read_plan(settings: Settings, rootdir: Path) -> tuple[Plan, dict[str, Worklo
     folders = model_folders(settings)
     plan = resolve(configuration, selection, BACKENDS, lambda source: known_facts(source, folders))
     plan = replace(plan, evals=configuration.evals)
+    if sides := settings.get("ab"):
+        plan = split_sides(plan, sides, BACKENDS)
     _check_names(plan.deployments, settings)
     return plan, dict(configuration.workloads)
 

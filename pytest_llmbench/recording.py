@@ -157,6 +157,7 @@ def _deployment(deployment: Deployment) -> DeploymentRecord:
         args=args,
         env=tuple(name for name, _ in deployment.env),
         url=deployment.url,
+        side=deployment.side,
     )
 
 

@@ -109,6 +109,8 @@ class DeploymentRecord(_Record):
     args: dict[str, Scalar] = {}
     env: tuple[str, ...] = ()
     url: str | None = None
+    side: Literal["", "a", "b"] = ""
+    """Of an A/B."""
 
 
 class ServerRecord(_Record):
@@ -211,8 +213,13 @@ class MetricComparison(_Record):
     """One gated metric against its baseline.
 
     `metric` is `ttft.p50`, or `throughput_output` for a scalar. `change` is candidate / baseline - 1, null
-    when the baseline is zero. `limit` is the allowed worsening: a fraction of the baseline, except for
-    metrics of unit `ratio` (`error_rate`), where it is a difference.
+    when the baseline is zero. `limit` is the change that matters: a fraction of the baseline, except for
+    metrics of unit `ratio` (`error_rate`), where it is a difference. `rule` is how it was decided:
+    `threshold` by the change alone; `sessions` one session against several; `pairs` by pairs of an A/B.
+    Where it is statistical, `low` and `high` bound the change (one-sided 95 % each), `p` is the one-sided
+    p-value of its not being worse, `alpha` what `p` was held against, and `detectable` the smallest worsening
+    that would be found four times in five. An `advisory` one is shown and decides nothing: the sample is too
+    small for its percentile.
     """
 
     metric: str
@@ -221,6 +228,13 @@ class MetricComparison(_Record):
     change: float | None
     limit: float
     verdict: VerdictName
+    rule: Literal["threshold", "sessions", "pairs"] = "threshold"
+    low: float | None = None
+    high: float | None = None
+    p: float | None = None
+    alpha: float | None = None
+    detectable: float | None = None
+    advisory: bool = False
 
 
 class PairedRecord(_Record):
@@ -247,19 +261,22 @@ class PairedRecord(_Record):
 
 
 class VerdictRecord(_Record):
-    """What the comparison came to. `rule` names how it was decided.
+    """What the comparison came to. `rule` names how it was decided, as in the comparisons.
 
-    `treatment` lists what differs from the newest baseline session, one `name: before -> now` each.
+    `treatment` lists what differs from the newest baseline session, one `name: before -> now` each. `drift`
+    compares with the fixed baseline `anchor` as well; it is shown and decides nothing.
     """
 
     verdict: VerdictName
-    rule: Literal["none", "threshold", "paired", "floor"] = "none"
+    rule: Literal["none", "threshold", "sessions", "pairs", "paired", "floor"] = "none"
     baseline: str | None = None
     baseline_sessions: int = 0
     message: str = ""
     treatment: tuple[str, ...] = ()
     comparisons: tuple[MetricComparison, ...] = ()
     paired: tuple[PairedRecord, ...] = ()
+    anchor: str | None = None
+    drift: tuple[MetricComparison, ...] = ()
 
 
 class ProbeRecord(_Record):

@@ -85,8 +85,8 @@ class Reporting:
         outcome: Literal["skipped", "failed", "error"] = "failed" if report.when == "call" else "error"
         if report.skipped:
             outcome = "skipped"
-        if report.when == "call" and report.passed:
-            return  # a test may use a server without measuring
+        if (report.when == "call" and report.passed) or data["needless"]:
+            return  # a test may use a server without measuring; a rerun may have nothing to decide
         record = UnmeasuredRecord(
             nodeid=report.nodeid,
             deployment=data["deployment"],

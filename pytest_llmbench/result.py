@@ -47,7 +47,7 @@ class BenchResult:
     @property
     def cell(self) -> str:
         """What is compared with what: deployment, workload and load shape."""
-        return f"{self.server.deployment.id}/{self.workload.id}/{self.load.id}"
+        return f"{self.server.deployment.cell}/{self.workload.id}/{self.load.id}"
 
     @cached_property
     def metrics(self) -> Mapping[str, Summary]:

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pytest_llmbench.client.generator import LoadGenerator
-from pytest_llmbench.collection import Axis, is_eval, place_of
+from pytest_llmbench.collection import Axis, bench_marker, is_eval, place_of
 from pytest_llmbench.errors import Unavailable
 from pytest_llmbench.evaluations import Evaluations
 from pytest_llmbench.judging import Judge
@@ -45,7 +45,18 @@ def _replicate_id(deployment: Deployment, replicate: int) -> str:
 
 
 def _without_replicate(nodeid: str, place: Place) -> str:
-    return nodeid.replace(_replicate_id(place.deployment, place.replicate), place.deployment.id)
+    """`nodeid` of the test in any replicate and on either side of an A/B."""
+    deployment = place.deployment
+    whole = nodeid.replace(_replicate_id(deployment, place.replicate), deployment.id)
+    return whole.replace(deployment.id, deployment.cell)
+
+
+def _test(item: pytest.Item) -> str:
+    place = place_of(item)
+    return item.nodeid if place is None else _without_replicate(item.nodeid, place)
+
+
+_NEEDLESS = "not needed: the verdict is in"
 
 
 class Session:
@@ -68,8 +79,10 @@ class Session:
         self.settings = settings
         self._is_worker = is_worker
         self.plan, workloads = read_plan(settings, rootdir)
-        self.axis = Axis(self.plan.deployments, workloads, settings, self.plan.evals)
         self.judge = Judge(settings, rootdir / settings.get("results"))
+        self.axis = Axis(
+            self.plan.deployments, workloads, settings, self.plan.evals, reruns=self.judge.reruns
+        )
         self.results: list[ResultRecord] = []
         """Of the test that is running."""
         folders = model_folders(settings)
@@ -135,10 +148,14 @@ class Session:
         """Order the tests that are to run, and look for what their servers will need.
 
         Raises:
-            UsageError: a secret is not set.
+            UsageError: a secret is not set, or a marker's limit is wrong.
         """
+        for item in items:
+            if place_of(item):
+                self.judge.check(bench_marker(item))
         self.axis.sort(items, self.unavailable, largest_first=self._is_worker)
         self.judge.evals = max(1, sum(is_eval(item) and not self._lacks(item) for item in items))
+        self.judge.expect({_test(item) for item in items if self._is_gated(item)})
         places = [place for item in items if (place := place_of(item))]
         self.servers.require({place.deployment: None for place in places})
 
@@ -155,11 +172,26 @@ class Session:
         """
         if reason := self._lacks(item):
             raise Unavailable(reason)
+        if self._needless(item):
+            raise Unavailable(_NEEDLESS)
+
+    def _is_gated(self, item: pytest.Item) -> bool:
+        """Whether a test's cells can be judged, as far as can be known before they are measured."""
+        if item.get_closest_marker("bench") is None or place_of(item) is None:
+            return False
+        return self.judge.has_sides or bool(self.missing(item))
+
+    def _needless(self, item: pytest.Item) -> bool:
+        """Whether a rerun has nothing more to decide."""
+        place = place_of(item)
+        if place is None or place.replicate <= self.judge.replicates:
+            return False
+        return self.judge.settled(_test(item))
 
     def missing(self, item: pytest.Item) -> tuple[str, ...]:
         """Cells that the compared baseline has from this test; it need not have had as many replicates."""
         baseline, place = self.judge.baseline, place_of(item)
-        if baseline is None or place is None:
+        if baseline is None or place is None or self._needless(item):
             return ()
         name, test = place.deployment.id, _without_replicate(item.nodeid, place)
         nodeids = {item.nodeid, test, test.replace(name, _replicate_id(place.deployment, 1))}
@@ -197,10 +229,12 @@ class Session:
 
     def _settle(self, item: pytest.Item) -> list[Judged]:
         """Judge, and tell JUnit."""
-        place, test = place_of(item), item.nodeid
-        if place is not None:
-            test = _without_replicate(test, place)
-        self.results[:] = [self.judge.judge(result, test, self.environment) for result in self.results]
+        place = place_of(item)
+        side = place.deployment.side if place else ""
+        if self.results:
+            self.results[:] = self.judge.judge(
+                self.results, _test(item), self.environment, bench_marker(item), side
+            )
         for result in self.results:
             prefix = f"{result.workload.id}.{result.load.id}." if len(self.results) > 1 else ""
             # Of the item, not of a report: JUnit takes them from the last phase's.
@@ -217,6 +251,7 @@ class Session:
             "starts": self.servers.starts,
             "reason": str(call.excinfo.value) if call.excinfo else "",
             "missing": () if report.passed else self.missing(item),
+            "needless": self._needless(item),
         }
         self.servers.starts = 0
         if report.when == "call":

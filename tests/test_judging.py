@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 def judge(results: Path, **options: Any) -> Judge:  # noqa: ANN401
     """Make a judge with these options."""
-    settings = SimpleNamespace(get=lambda name: {"replicates": 1, **options}.get(name.replace("-", "_")))
+    settings = SimpleNamespace(
+        get=lambda name: {"replicates": 1, "inconclusive": "pass", **options}.get(name.replace("-", "_"))
+    )
     return Judge(cast("Settings", settings), results)
 
 
@@ -31,6 +33,14 @@ def recorded(tmp_path: Path, environment: EnvironmentRecord) -> Path:
     return tmp_path
 
 
+def one(
+    judge: Judge, result: ResultRecord, test: str, environment: EnvironmentRecord, side: str = ""
+) -> ResultRecord:
+    """Judge a test's only result."""
+    (judged,) = judge.judge([result], test, environment, side=side)
+    return judged
+
+
 def of(ttft: float, replicate: int = 1) -> ResultRecord:
     """Make a result with this TTFT."""
     return result_of(values={"ttft": ttft}, replicate=replicate)
@@ -38,19 +48,19 @@ def of(ttft: float, replicate: int = 1) -> ResultRecord:
 
 def test_without_a_baseline_nothing_is_judged(tmp_path: Path, environment: EnvironmentRecord) -> None:
     """The verdict is none, and nothing fails."""
-    judged = judge(tmp_path).judge(of(0.01), "t", environment)
+    judged = one(judge(tmp_path), of(0.01), "t", environment)
     assert judged.verdict.verdict == "none"
-    assert Judge.failure(judged) is None
+    assert judge(tmp_path).failure(judged) is None
 
 
 @pytest.mark.parametrize(("ttft", "verdict"), [(0.0101, "pass"), (0.030, "regressed"), (0.003, "improved")])
 def test_each_result_is_compared(
-    recorded: Path, environment: EnvironmentRecord, ttft: float, verdict: str
+    tmp_path: Path, recorded: Path, environment: EnvironmentRecord, ttft: float, verdict: str
 ) -> None:
     """Only what is worse fails, with the metric in the first line."""
-    judged = judge(recorded, compare="main").judge(of(ttft), "t", environment)
+    judged = one(judge(recorded, compare="main"), of(ttft), "t", environment)
     assert judged.verdict.verdict == verdict
-    failure = Judge.failure(judged)
+    failure = judge(tmp_path).failure(judged)
     assert (failure is not None) == (verdict == "regressed")
     if failure is not None:
         assert isinstance(failure, Regression)
@@ -62,19 +72,19 @@ def test_the_last_replicate_is_judged_with_those_before(
 ) -> None:
     """One bad replicate among good ones weighs what it weighs; tests do not mix."""
     by_two = judge(recorded, compare="main", replicates=2)
-    assert by_two.judge(of(0.030), "other", environment).verdict.verdict == "none"
-    assert by_two.judge(of(0.010), "t", environment).verdict.message == "judged with the last of 2 replicates"
-    last = by_two.judge(of(0.0102, replicate=2), "t", environment)
+    assert one(by_two, of(0.030), "other", environment).verdict.verdict == "none"
+    assert one(by_two, of(0.010), "t", environment).verdict.message == "judged with the last of 2 replicates"
+    last = one(by_two, of(0.0102, replicate=2), "t", environment)
     assert last.verdict.verdict == "pass"
-    assert by_two.judge(of(0.030, replicate=2), "other", environment).verdict.verdict == "regressed"
+    assert one(by_two, of(0.030, replicate=2), "other", environment).verdict.verdict == "regressed"
 
 
 def test_an_invalid_result_fails_as_what_it_is(tmp_path: Path, environment: EnvironmentRecord) -> None:
     """With its reasons, and how requests failed."""
     result = of(0.01)
     validity = result.validity.model_copy(update={"valid": False, "reasons": ("too late",)})
-    judged = judge(tmp_path).judge(result.model_copy(update={"validity": validity}), "t", environment)
-    failure = Judge.failure(judged)
+    judged = one(judge(tmp_path), result.model_copy(update={"validity": validity}), "t", environment)
+    failure = judge(tmp_path).failure(judged)
     assert isinstance(failure, InvalidMeasurement)
     assert str(failure).splitlines()[0] == "invalid measurement: too late"
 
@@ -89,3 +99,101 @@ def test_what_is_wrong_is_told_at_once(tmp_path: Path, recorded: Path) -> None:
         judge(tmp_path, save="a b")
     with pytest.raises(BaselineMissing, match="did you mean 'main'"):
         judge(recorded, compare="mian")
+
+
+def on(side: str, ttft: float, replicate: int) -> ResultRecord:
+    """Make one side's result."""
+    result = of(ttft, replicate)
+    return result.model_copy(update={"deployment": result.deployment.model_copy(update={"side": side})})
+
+
+def test_side_b_is_judged_against_side_a_pair_by_pair(tmp_path: Path, environment: EnvironmentRecord) -> None:
+    """What both have in common cancels, however wild; the last replicate of B carries the verdict."""
+    sides = judge(tmp_path, ab=("B=arg.threads=1",), replicates=5, compare_fail=("ttft.p50:3%",))
+    verdicts = []
+    for replicate, wild in enumerate((0.1, 0.3, 0.05, 0.2, 0.15), 1):
+        noise = 1 + 0.001 * replicate
+        first = one(sides, on("a", wild, replicate), "t", environment, side="a")
+        assert first.verdict.baseline is None
+        second = on("b", wild * 1.1 * noise, replicate)
+        verdicts.append(one(sides, second, "t", environment, side="b").verdict)
+    assert [verdict.verdict for verdict in verdicts] == ["none"] * 4 + ["regressed"]
+    last = verdicts[-1]
+    assert (last.rule, last.baseline) == ("pairs", "B=arg.threads=1")
+    assert last.comparisons[0].change == pytest.approx(0.1, abs=0.01)
+
+
+def test_an_invalid_pair_leaves_no_verdict(tmp_path: Path, environment: EnvironmentRecord) -> None:
+    """Side B is not judged against what was not measured."""
+    sides = judge(tmp_path, ab=("B=arg.threads=1",), replicates=1)
+    bad = on("a", 0.1, 1)
+    validity = bad.validity.model_copy(update={"valid": False, "reasons": ("too late",)})
+    one(sides, bad.model_copy(update={"validity": validity}), "t", environment, side="a")
+    verdict = one(sides, on("b", 0.1, 1), "t", environment, side="b").verdict
+    assert (verdict.verdict, "too late" in verdict.message) == ("invalid", True)
+
+
+@pytest.fixture
+def noisy(tmp_path: Path, environment: EnvironmentRecord) -> Path:
+    """Give a results folder with a baseline of five sessions that differ much."""
+    store = BaselineStore(tmp_path / "baselines")
+    for number, ttft in enumerate((0.10, 0.13, 0.08, 0.11, 0.09)):
+        store.save("main", f"s{number}", [of(ttft)], f"2026-01-0{number + 1}", environment)
+    return tmp_path
+
+
+def test_inconclusive_is_what_the_policy_says(noisy: Path, environment: EnvironmentRecord) -> None:
+    """It passes, fails, or waits for replicates whose number was fixed beforehand, at a split alpha."""
+    for policy, fails in (("pass", False), ("fail", True)):
+        plain = judge(noisy, compare="main", inconclusive=policy)
+        judged = one(plain, of(0.105), "t", environment)
+        assert judged.verdict.verdict == "inconclusive"
+        assert (plain.failure(judged) is not None) == fails
+        assert plain.settled("t") is False
+    again = judge(noisy, compare="main", inconclusive="rerun", compare_fail=("ttft.p50:3%",))
+    assert again.reruns == 2
+    first = one(again, of(0.105), "t", environment).verdict
+    assert first.message == "inconclusive; 2 more replicates may decide"
+    assert first.comparisons[0].alpha == pytest.approx(0.05 / 3)
+    assert one(again, of(0.9, 2), "t", environment).verdict.verdict == "regressed"
+    assert again.settled("t")
+
+
+def test_alpha_is_shared_by_the_tests_that_were_collected(
+    noisy: Path, environment: EnvironmentRecord
+) -> None:
+    """And within a test by its cells."""
+    judging = judge(noisy, compare="main", compare_fail=("ttft.p50:3%",))
+    judging.expect({"t", "u"})
+    other = of(0.1).model_copy(update={"cell": "another"})
+    first, _ = judging.judge([of(0.1), other], "t", environment)
+    assert first.verdict.comparisons[0].alpha == pytest.approx(0.05 / 2 / 2)
+
+
+def test_a_marker_says_what_is_gated(noisy: Path, environment: EnvironmentRecord) -> None:
+    """Its limits stand for the option's, its delta for all of theirs."""
+    judging = judge(noisy, compare="main")
+    marker = {"limits": "ttft.p50:20%", "delta": "50%"}
+    (judged,) = judging.judge([of(0.1)], "t", environment, marker)
+    assert [(c.metric, c.limit) for c in judged.verdict.comparisons] == [("ttft.p50", 0.5)]
+    with pytest.raises(UsageError, match="did you mean 'ttft'"):
+        Judge.check({"limits": "tftt.p50:1%"})
+
+
+def test_drift_is_seen_against_the_anchor(noisy: Path, environment: EnvironmentRecord) -> None:
+    """A baseline that moved along does not hide it, and it fails nobody."""
+    store = BaselineStore(noisy / "baselines")
+    for number in range(5):
+        ttft = 0.01 * (1 + 0.001 * number)
+        store.save("anchor", f"a{number}", [of(ttft)], f"2025-01-0{number + 1}", environment)
+    judging = judge(noisy, compare="main", compare_fail=("ttft.p50:3%",))
+    judged = one(judging, of(0.1), "t", environment)
+    assert judged.verdict.anchor == "anchor"
+    assert judged.verdict.drift[0].verdict == "regressed"
+    assert judging.failure(judged) is None
+
+
+def test_an_ab_has_no_other_baseline(recorded: Path) -> None:
+    """One comparison a session."""
+    with pytest.raises(UsageError, match="leave out --bench-compare"):
+        judge(recorded, ab=("B=arg.threads=1",), compare="main")

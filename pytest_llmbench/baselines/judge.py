@@ -1,8 +1,9 @@
-"""Whether a session is worse than its baseline: pure functions, by a plain threshold for now."""
+"""Whether a session is worse than its baseline: pure functions."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_llmbench.baselines.comparability import (
@@ -11,31 +12,54 @@ from pytest_llmbench.baselines.comparability import (
     mismatches,
     treatment_of,
 )
-from pytest_llmbench.baselines.limits import DEFAULT_LIMITS, Limit
-from pytest_llmbench.baselines.values import average, replicates_of, session_values
+from pytest_llmbench.baselines.deciding import by_statistics, by_threshold, too_few_requests
+from pytest_llmbench.baselines.inference import sessions
+from pytest_llmbench.baselines.limits import DEFAULT_LIMITS
+from pytest_llmbench.baselines.values import average, replicates_of, session_value
 from pytest_llmbench.baselines.wording import PLAIN_THRESHOLD
-from pytest_llmbench.metrics.registry import METRICS
-from pytest_llmbench.records import MetricComparison, VerdictRecord
+from pytest_llmbench.records import VerdictRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
+    from typing import Literal
 
-    from pytest_llmbench.baselines.model import Baseline, SessionEntry
-    from pytest_llmbench.records import EnvironmentRecord, ResultRecord, VerdictName
+    from pytest_llmbench.baselines.limits import Limit
+    from pytest_llmbench.baselines.model import SessionEntry
+    from pytest_llmbench.baselines.reference import Reference
+    from pytest_llmbench.baselines.values import Replicates
+    from pytest_llmbench.records import EnvironmentRecord, MetricComparison, ResultRecord, VerdictName
 
-__all__ = ["FAILING", "judge_cell", "judge_threshold"]
+__all__ = ["ALPHA", "FAILING", "Rules", "invalid_verdict", "judge_cell", "judge_sessions", "verdict_of_cell"]
 
 FAILING: frozenset[VerdictName] = frozenset({"regressed", "missing", "invalid"})
 """Verdicts that fail the measuring test."""
 
+ALPHA = 0.05
+"""How often a build in which nothing changed may fail, all its tests together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What is gated, and how sure it must be.
+
+    `alpha` is the share of one cell of the whole's `ALPHA`; it is divided among the limits.
+    """
+
+    limits: Sequence[Limit] = DEFAULT_LIMITS
+    alpha: float = ALPHA
+    allow_mismatch: bool = False
+
+    @property
+    def alpha_each(self) -> float:
+        """Share of one metric; those that are judged without statistics need none."""
+        return self.alpha / max(1, sum(not limit.absolute for limit in self.limits))
+
 
 def judge_cell(
     results: Sequence[ResultRecord],
-    baseline: Baseline,
+    reference: Reference,
     environment: EnvironmentRecord,
-    limits: Sequence[Limit] = DEFAULT_LIMITS,
-    *,
-    allow_mismatch: bool = False,
+    rules: Rules,
 ) -> VerdictRecord:
     """Judge what one session measured of one cell, all its replicates together.
 
@@ -44,124 +68,105 @@ def judge_cell(
     `none`, the message names the facts) unless `allow_mismatch`; a cell the baseline does not have is
     `none`, too, and the message says how to record it. `results` must not be empty.
     """
-    first = results[0]
+    first, baseline = results[0], reference.baseline
     unfit = [result for result in results if not result.validity.valid]
     if unfit:
-        reasons = "; ".join(unfit[0].validity.reasons) or "no reason given"
-        return VerdictRecord(
-            verdict="invalid",
-            baseline=baseline.name,
-            message=f"an invalid measurement is not judged: {reasons}",
-        )
+        return invalid_verdict(unfit[0], baseline.name)
     stored = baseline.cells.get(first.cell)
     if not stored:
-        return judge_threshold((), {}, limits, baseline=baseline.name, record_command=baseline.record_command)
+        # Without the cell's name, so that a summary can say it once for many.
+        message = f"not in baseline {baseline.name!r}; record with: {baseline.record_command}"
+        return VerdictRecord(verdict="none", baseline=baseline.name, message=message)
     conditions = conditions_of(first.deployment, environment)
     by_age = sorted(stored.values(), key=lambda entry: entry.started_at)
-    fitting = [entry for entry in by_age if allow_mismatch or entry.conditions == conditions]
+    fitting = [entry for entry in by_age if rules.allow_mismatch or entry.conditions == conditions]
     if not fitting:
         facts = "; ".join(mismatches(by_age[-1].conditions, conditions))
         message = (
             f"not compared, because the conditions differ: {facts} (--bench-allow-mismatch compares anyway)"
         )
         return VerdictRecord(verdict="none", baseline=baseline.name, message=message)
-    verdict = judge_threshold(
-        [session_values(entry.replicates) for entry in _newest_treatment(fitting)],
-        session_values(replicates_of(results)),
-        limits,
-        baseline=baseline.name,
-        record_command=baseline.record_command,
-    )
+    verdict = judge_sessions(fitting, replicates_of(results), reference, rules)
     differing = changes(fitting[-1].treatment, treatment_of(results[-1], environment))
     facts = "; ".join(mismatches(fitting[-1].conditions, conditions))
-    message = f"{verdict.message}; conditions differ: {facts}" if facts else verdict.message
+    message = "; ".join(filter(None, (verdict.message, facts and f"conditions differ: {facts}")))
     return verdict.model_copy(update={"treatment": differing, "message": message})
 
 
-def _newest_treatment(by_age: Sequence[SessionEntry]) -> list[SessionEntry]:
-    return [entry for entry in by_age if entry.treatment == by_age[-1].treatment]
+def invalid_verdict(result: ResultRecord, baseline: str) -> VerdictRecord:
+    """Say that there is nothing to judge, and why."""
+    reasons = "; ".join(result.validity.reasons) or "no reason given"
+    message = f"an invalid measurement is not judged: {reasons}"
+    return VerdictRecord(verdict="invalid", baseline=baseline, message=message)
 
 
-def judge_threshold(
-    baseline_sessions: Sequence[Mapping[str, float]],
-    candidate_values: Mapping[str, float],
-    limits: Sequence[Limit],
-    *,
-    baseline: str,
-    record_command: str = "pytest -m bench --bench-save=NAME",
+def judge_sessions(
+    by_age: Sequence[SessionEntry], candidate: Replicates, reference: Reference, rules: Rules
 ) -> VerdictRecord:
-    """Compare one session's values with those of baseline sessions, each limit for itself.
+    """Compare one session with the stored ones of its cell, oldest first, each limit for itself.
 
-    The values are those of `session_values`. `regressed` if any limit is broken by at least the metric's
-    smallest effect; else `missing` if the baseline has a limited value that the candidate lacks, since
-    what could not be measured must not pass; else `improved` if any is better by as much; else `pass`.
-    With no baseline session, or nothing both sides have, the verdict is `none` and the message says what
-    to do.
+    `missing` if the baseline has a limited value that the candidate lacks, since what could not be measured
+    must not pass.
     """
-    if not baseline_sessions:
-        # Without the cell's name, so that a summary can say it once for many.
-        message = f"not in baseline {baseline!r}; record with: {record_command}"
-        return VerdictRecord(verdict="none", baseline=baseline, message=message)
+    compared = [entry for entry in by_age if entry.treatment == by_age[-1].treatment]
     comparisons: list[MetricComparison] = []
     lost: list[str] = []
-    for limit in limits:
-        known = [values[limit.key] for values in baseline_sessions if limit.key in values]
-        if not known:
-            continue
-        if limit.key not in candidate_values:
+    for limit in rules.limits:
+        found = [(entry, reference.value(entry, limit.key)) for entry in compared]
+        known = [(entry, value) for entry, value in found if value is not None]
+        now = session_value(candidate, limit.key)
+        if known and now is None:
             lost.append(limit.key)
-            continue
-        comparisons.append(_compare(limit, average(limit.key, known), candidate_values[limit.key]))
-    verdict = _worst(comparisons, lost)
+        elif now is not None and known:
+            values = [value for _, value in known]
+            advisory = too_few_requests(limit, [candidate, *(entry.replicates for entry, _ in known)])
+            within = reference.spread(by_age, limit.key)
+            if limit.absolute or min(*values, now) <= 0 or not within.df:
+                comparison = by_threshold(limit, values, now)
+                comparisons.append(comparison.model_copy(update={"advisory": advisory}))
+                continue
+            estimate = sessions([math.log(value) for value in values], [math.log(now)], within)
+            usual = average(limit.key, values)
+            comparisons.append(
+                by_statistics(
+                    limit, estimate, usual, alpha=rules.alpha_each, rule="sessions", advisory=advisory
+                )
+            )
+    return verdict_of_cell(
+        comparisons, lost, rules, baseline=reference.baseline.name, baseline_sessions=len(compared)
+    )
+
+
+def verdict_of_cell(
+    comparisons: Sequence[MetricComparison],
+    lost: Sequence[str],
+    rules: Rules,
+    *,
+    baseline: str,
+    baseline_sessions: int,
+) -> VerdictRecord:
+    """Put the comparisons of a cell together: the worst decides, what is advisory does not."""
+    found = {comparison.verdict for comparison in comparisons if not comparison.advisory}
+    verdict: VerdictName = "missing" if lost else "pass" if comparisons else "none"
+    order: tuple[VerdictName, ...] = ("pass", "improved", "inconclusive", "regressed")
+    for name in order:
+        if name in found and not (lost and name != "regressed"):
+            verdict = name
+    rule: Literal["none", "threshold", "sessions", "pairs"] = "none"
+    if comparisons or lost:
+        rule = next((c.rule for c in comparisons if c.rule != "threshold"), "threshold")
     return VerdictRecord(
         verdict=verdict,
-        rule="threshold" if comparisons or lost else "none",
+        rule=rule,
         baseline=baseline,
-        baseline_sessions=len(baseline_sessions),
-        message=_message(verdict, lost, limits),
+        baseline_sessions=baseline_sessions,
+        message=_message(verdict, lost, rules.limits, plain=rule == "threshold"),
         comparisons=tuple(comparisons),
     )
 
 
-def _compare(limit: Limit, baseline: float, candidate: float) -> MetricComparison:
-    known = METRICS[limit.metric]
-    difference = candidate - baseline
-    change = difference / baseline if baseline else None
-    if change is not None and not math.isfinite(change):
-        change = None  # a baseline next to nothing is nothing
-    effect = difference if limit.absolute else change
-    worse = 1 if known.direction == "lower" else -1
-    matters = abs(difference) >= known.smallest_effect and difference != 0
-    verdict: VerdictName = "pass"
-    if matters and effect is None:
-        # From zero to anything is beyond every fraction.
-        verdict = "regressed" if worse * difference > 0 else "improved"
-    elif matters and effect is not None and abs(effect) > limit.allowed:
-        verdict = "regressed" if worse * effect > 0 else "improved"
-    return MetricComparison(
-        metric=limit.key,
-        baseline=baseline,
-        candidate=candidate,
-        change=change,
-        limit=limit.allowed,
-        verdict=verdict,
-    )
-
-
-def _worst(comparisons: Sequence[MetricComparison], lost: Sequence[str]) -> VerdictName:
-    found = {comparison.verdict for comparison in comparisons}
-    if "regressed" in found:
-        return "regressed"
-    if lost:
-        return "missing"
-    if not comparisons:
-        return "none"
-    return "improved" if "improved" in found else "pass"
-
-
-def _message(verdict: VerdictName, lost: Sequence[str], limits: Sequence[Limit]) -> str:
+def _message(verdict: VerdictName, lost: Sequence[str], limits: Sequence[Limit], *, plain: bool) -> str:
     if verdict == "none":
         return "nothing to compare: the baseline has none of " + ", ".join(limit.key for limit in limits)
-    if lost:
-        return f"{', '.join(lost)} could not be measured and the baseline has it; {PLAIN_THRESHOLD}"
-    return PLAIN_THRESHOLD
+    parts = [f"{', '.join(lost)} could not be measured and the baseline has it"] if lost else []
+    return "; ".join([*parts, *([PLAIN_THRESHOLD] if plain else [])])

@@ -1,10 +1,10 @@
-"""What `--bench-compare-fail` says: how much worse a metric may get."""
+"""What `--bench-compare-fail` says: which metrics are gated, and which change of each matters."""
 
 from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pytest_llmbench.errors import UsageError, nearest
@@ -12,9 +12,11 @@ from pytest_llmbench.metrics.registry import METRICS
 from pytest_llmbench.metrics.statements import read_statement
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from pytest_llmbench.metrics.registry import Metric
 
-__all__ = ["DEFAULT_LIMITS", "STATS", "Limit", "parse_limits"]
+__all__ = ["DEFAULT_DELTA", "DEFAULT_LIMITS", "STATS", "Limit", "parse_delta", "parse_limits", "with_delta"]
 
 STATS = ("mean", "p50", "p90", "p95", "p99")
 """Statistics of a distribution that can be limited. Extremes of a sample are luck, so not min and max."""
@@ -25,21 +27,28 @@ _PERCENT = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*%")
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """How much worse one statistic may be than the baseline.
+    """Which change of one statistic matters.
 
-    `stat` is None for a scalar metric. `allowed` is a fraction of the baseline (0.1 for 10 %); for a
+    `stat` is None for a scalar metric. `allowed` is a fraction of the baseline (0.03 for 3 %); for a
     metric that is itself a ratio (`error_rate`) it is a difference: 0.01 is one percentage point,
-    because ten percent of no errors is nothing.
+    because ten percent of no errors is nothing. `plain` stands for it where there are too few sessions to
+    know the noise; None for the same.
     """
 
     metric: str
     stat: str | None
     allowed: float
+    plain: float | None = None
 
     @property
     def key(self) -> str:
         """The name of the value it limits: `ttft.p50`, `throughput_output`."""
         return f"{self.metric}.{self.stat}" if self.stat else self.metric
+
+    @property
+    def threshold(self) -> float:
+        """The change that fails by itself, without statistics."""
+        return self.allowed if self.plain is None else self.plain
 
     @property
     def absolute(self) -> bool:
@@ -64,6 +73,28 @@ def parse_limits(text: str) -> tuple[Limit, ...]:
             message = f"{key} is limited twice in {text!r}"
             raise UsageError(message)
     return tuple(limits)
+
+
+def parse_delta(value: object) -> float:
+    """Read a δ for all metrics, `5%` or 0.05, and return the fraction.
+
+    A `UsageError` says what was expected.
+    """
+    found = _PERCENT.fullmatch(value.strip()) if isinstance(value, str) else None
+    if found:
+        return float(found[1]) / 100
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < 1:
+        return float(value)
+    message = f"delta: expected a percentage or a fraction, as in '5%' or 0.05, not {value!r}"
+    raise UsageError(message)
+
+
+def with_delta(limits: Iterable[Limit], delta: float) -> tuple[Limit, ...]:
+    """Return the limits with this δ; metrics that are ratios keep theirs, which is a difference."""
+    return tuple(
+        limit if limit.absolute else replace(limit, allowed=delta, plain=max(delta, limit.threshold))
+        for limit in limits
+    )
 
 
 def _parse(part: str, text: str) -> Limit:
@@ -106,5 +137,15 @@ def _plain(percent: float) -> str:
     return f"{percent:.12f}".rstrip("0").rstrip(".")
 
 
-DEFAULT_LIMITS = parse_limits("ttft.p50:10%,tpot.p50:10%,e2e.p50:10%,throughput_output:10%,error_rate:1%")
-"""What `--bench-compare` fails on when `--bench-compare-fail` does not say."""
+DEFAULT_DELTA = 0.03
+_DEFAULT_PLAIN = 0.10
+DEFAULT_LIMITS = (
+    Limit("ttft", "p50", DEFAULT_DELTA, _DEFAULT_PLAIN),
+    Limit("tpot", "p50", DEFAULT_DELTA, _DEFAULT_PLAIN),
+    Limit("throughput_output", None, DEFAULT_DELTA, _DEFAULT_PLAIN),
+    Limit("error_rate", None, 0.01),
+)
+"""What `--bench-compare` gates when nobody says.
+
+Without `e2e`, which is made of the others: each metric more costs all of them some power.
+"""

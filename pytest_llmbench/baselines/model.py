@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Final, Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -65,7 +66,7 @@ class CellDocument(_Stored):
         return self.model_copy(update={"sessions": together})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Baseline:
     """Stored sessions under a name, by cell."""
 
@@ -83,22 +84,25 @@ class Baseline:
 
     def missing(self, nodeid: str) -> tuple[str, ...]:
         """Cells that this test measured in some session, sorted: missing if it now measures nothing."""
-        return tuple(
-            sorted(
-                cell
-                for cell, sessions in self.cells.items()
-                if any(nodeid in entry.nodeids for entry in sessions.values())
-            )
-        )
+        return self._cells_of_tests.get(nodeid, ())
+
+    @cached_property
+    def _cells_of_tests(self) -> Mapping[str, tuple[str, ...]]:
+        found: dict[str, set[str]] = {}
+        for cell, sessions in self.cells.items():
+            for entry in sessions.values():
+                for nodeid in entry.nodeids:
+                    found.setdefault(nodeid, set()).add(cell)
+        return {nodeid: tuple(sorted(cells)) for nodeid, cells in found.items()}
 
 
 def entries_of(
     results: Iterable[ResultRecord], started_at: str, environment: EnvironmentRecord
 ) -> dict[str, SessionEntry]:
-    """Make one session's entries, by cell. Left out are invalid results, and those measured beside others."""
+    """Make one session's entries, by cell. Left out is what does not describe the cell."""
     by_cell: dict[str, list[ResultRecord]] = {}
     for result in results:
-        if result.validity.valid and result.neighbours is None and result.runs:
+        if _belongs(result):
             by_cell.setdefault(result.cell, []).append(result)
     return {
         cell: SessionEntry(
@@ -111,3 +115,9 @@ def entries_of(
         )
         for cell, group in by_cell.items()
     }
+
+
+def _belongs(result: ResultRecord) -> bool:
+    """Whether a result is one of its cell: valid, measured alone, and not the tried side of an A/B."""
+    alone = result.neighbours is None
+    return result.validity.valid and alone and bool(result.runs) and result.deployment.side != "b"

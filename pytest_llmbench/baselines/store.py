@@ -57,7 +57,7 @@ class BaselineStore:
         raise UsageError(message)
 
     def load(self, name: str) -> Baseline:
-        """Read a baseline by its name, or the report of an earlier session by its path.
+        """Read a baseline by its name, or the report of an earlier session by its path or id.
 
         `BaselineMissing` names the nearest ones and the command that records it; `StorageError` names a
         damaged file and what to do about it.
@@ -65,6 +65,9 @@ class BaselineStore:
         if _is_path(name):
             return load_report(Path(name))
         check_name(name)
+        session = self.root.parent / "sessions" / name
+        if name not in self.names() and (session / "report.json").exists():
+            return load_report(session)
         if name not in self.names():
             message = (
                 f"there is no baseline {name!r} in {self.root}: {nearest(name, self.names())}\n"

@@ -13,7 +13,15 @@ if TYPE_CHECKING:
 
     from pytest_llmbench.records import MetricRecord, ResultRecord, RunRecord
 
-__all__ = ["Replicates", "RunValues", "average", "replicates_of", "run_values", "session_values"]
+__all__ = [
+    "Replicates",
+    "RunValues",
+    "average",
+    "replicates_of",
+    "run_values",
+    "session_value",
+    "session_values",
+]
 
 RunValues = dict[str, float]
 """`ttft.p50`, or `throughput_output` for a scalar, to its value in the unit of the registry."""
@@ -54,23 +62,27 @@ def replicates_of(results: Iterable[ResultRecord]) -> Replicates:
     return replicates
 
 
-def session_values(replicates: Mapping[str, Sequence[Mapping[str, float]]]) -> RunValues:
-    """Value of a session for every statistic.
+def session_values(replicates: Replicates) -> RunValues:
+    """Value of a session for every statistic, as `session_value`. Counts are summed."""
+    names = {name for runs in replicates.values() for run in runs for name in run}
+    values = {name: session_value(replicates, name) for name in sorted(names)}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def session_value(replicates: Mapping[str, Sequence[Mapping[str, float]]], name: str) -> float | None:
+    """Value of a session for one statistic, None if no run has it.
 
     Runs share the luck of their server, so they are averaged first; replicates are then averaged in
     logarithms, in which slower and faster by the same factor weigh the same. A value missing from some
-    runs is taken from the others. Counts are summed.
+    runs is taken from the others.
     """
-    names = {name for runs in replicates.values() for run in runs for name in run}
-    values: RunValues = {}
-    for name in sorted(names):
-        per_replicate = [[run[name] for run in runs if name in run] for _, runs in sorted(replicates.items())]
-        found = [runs for runs in per_replicate if runs]
-        if name.endswith(".count"):
-            values[name] = math.fsum(value for runs in found for value in runs)
-        else:
-            values[name] = average(name, [math.fsum(runs) / len(runs) for runs in found])
-    return values
+    per_replicate = [[run[name] for run in runs if name in run] for _, runs in sorted(replicates.items())]
+    found = [runs for runs in per_replicate if runs]
+    if not found:
+        return None
+    if name.endswith(".count"):
+        return math.fsum(value for runs in found for value in runs)
+    return average(name, [math.fsum(runs) / len(runs) for runs in found])
 
 
 def average(name: str, values: Sequence[float]) -> float:

@@ -9,12 +9,24 @@ from typing import TYPE_CHECKING
 from pytest_llmbench.metrics.registry import METRICS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pytest_llmbench.records import MetricComparison, ResultRecord, VerdictRecord
 
-__all__ = ["PLAIN_THRESHOLD", "change_text", "comparison_text", "format_value", "regression_message"]
+__all__ = [
+    "PLAIN_THRESHOLD",
+    "change_text",
+    "comparison_text",
+    "format_p",
+    "format_value",
+    "interval_text",
+    "judged_message",
+    "percent",
+    "rule_text",
+]
 
 PLAIN_THRESHOLD = "plain threshold, not a statistical test"
-"""How the first version decides; said wherever a verdict is shown."""
+"""How too few sessions are judged; said wherever such a verdict is shown."""
 
 _MOST_TREATMENTS = 3
 _PERCENT_DIGITS = 10
@@ -40,13 +52,49 @@ def _digits(value: float) -> str:
 
 
 def comparison_text(comparison: MetricComparison) -> str:
-    """Say one metric: `ttft.p50 +212 % (12.1 ms -> 37.8 ms, limit +10 %)`."""
+    """Say one metric: `ttft.p50 +15 % (12.1 ms -> 13.9 ms, +9.1 to +21 %, p 0.0003)`."""
     known = METRICS.get(comparison.metric.partition(".")[0])
     unit = known.unit if known else ""
-    sign = "-" if known and known.direction == "higher" else "+"
     before, now = format_value(comparison.baseline, unit), format_value(comparison.candidate, unit)
-    allowed = f"limit {sign}{comparison.limit * 100:.3g}{'' if unit == 'ratio' else ' %'}"
-    return f"{comparison.metric} {change_text(comparison)} ({before} -> {now}, {allowed})"
+    if comparison.p is not None:
+        sure = f"{interval_text(comparison)}, {format_p(comparison.p)}"
+    else:
+        sign = "-" if known and known.direction == "higher" else "+"
+        sure = f"limit {sign}{comparison.limit * 100:.3g}{'' if unit == 'ratio' else ' %'}"
+    return f"{comparison.metric} {change_text(comparison)} ({before} -> {now}, {sure})"
+
+
+def interval_text(comparison: MetricComparison) -> str:
+    """Say between which changes the true one lies: `+9.1 to +21 %`; empty without statistics."""
+    if comparison.low is None or comparison.high is None:
+        return ""
+    return f"{percent(comparison.low).removesuffix(' %')} to {percent(comparison.high)}"
+
+
+def percent(change: float) -> str:
+    """Write a fraction with a sign: `+9.1 %`, `-23 %`."""
+    return f"{change * 100:+.1f} %" if abs(change * 100) < _PERCENT_DIGITS else f"{change * 100:+.0f} %"
+
+
+def format_p(p: float) -> str:
+    """Write a p-value with the two digits that mean something: `p 0.013`, `p < 1e-6`."""
+    return "p < 1e-6" if p < 1e-6 else f"p {p:.2g}"  # noqa: PLR2004 - beyond it nobody asks
+
+
+def rule_text(verdict: VerdictRecord) -> str:
+    """Say how it was decided, in half a line."""
+    comparison = next((c for c in verdict.comparisons if c.rule != "threshold"), None)
+    if comparison is None or comparison.alpha is None:
+        return PLAIN_THRESHOLD
+    if verdict.rule == "pairs":
+        return f"paired t test, alpha {comparison.alpha:.2g}"
+    return (
+        f"t test of one session against {_sessions(verdict.baseline_sessions)}, alpha {comparison.alpha:.2g}"
+    )
+
+
+def _sessions(count: int) -> str:
+    return "1 session" if count == 1 else f"{count} sessions"
 
 
 def change_text(comparison: MetricComparison) -> str:
@@ -56,35 +104,50 @@ def change_text(comparison: MetricComparison) -> str:
         return f"{(comparison.candidate - comparison.baseline) * 100:+.3g} points"
     if comparison.change is None:
         return "up from zero" if comparison.candidate else "still zero"
-    percent = comparison.change * 100
-    return f"{percent:+.1f} %" if abs(percent) < _PERCENT_DIGITS else f"{percent:+.0f} %"
+    return percent(comparison.change)
 
 
-def regression_message(result: ResultRecord, verdict: VerdictRecord) -> str:
+def judged_message(result: ResultRecord, verdict: VerdictRecord) -> str:
     """Explain a failed comparison in at most ten lines, the metrics in the first.
 
-    It says against what, how it was decided, what else was compared, what differs in treatment and what
-    to do next.
+    It says against what, how it was decided and how sure that is, what else was compared, what differs in
+    treatment and what to do next.
     """
-    worse = [c for c in verdict.comparisons if c.verdict == "regressed"]
-    others = [c for c in verdict.comparisons if c.verdict != "regressed"]
-    count = verdict.baseline_sessions
-    sessions = "1 session" if count == 1 else f"{count} sessions"
-    rerun = f"pytest -m bench {shlex.quote(result.nodeid)} --bench-compare={verdict.baseline}"
+    told = [c for c in verdict.comparisons if c.verdict == verdict.verdict and not c.advisory]
+    others = [c for c in verdict.comparisons if c not in told]
+    against = _against(verdict)
     lines = [
-        "; ".join(comparison_text(c) for c in worse) or verdict.message,
-        f"{result.cell}: {verdict.verdict} against baseline {verdict.baseline!r} ({sessions})",
-        f"decided by a {PLAIN_THRESHOLD}: one noisy run can cross it",
+        "; ".join(comparison_text(c) for c in told) or verdict.message,
+        f"{result.cell}: {verdict.verdict} against {against}",
+        f"decided by a {rule_text(verdict)}" + _seen(told or verdict.comparisons),
     ]
-    if worse and verdict.message not in {"", PLAIN_THRESHOLD}:
+    if verdict.rule == "threshold":
+        lines[-1] += ": one noisy run can cross it"
+    if told and verdict.message not in {"", PLAIN_THRESHOLD}:
         lines.append(verdict.message)
     if others:
         lines.append(
-            "also compared: " + ", ".join(f"{c.metric} {change_text(c)} ({c.verdict})" for c in others)
+            "also compared: "
+            + ", ".join(
+                f"{c.metric} {change_text(c)} ({'advisory' if c.advisory else c.verdict})" for c in others
+            )
         )
     lines += _suspects(verdict)
-    lines += [f"next: run it again: {rerun}", _accept(verdict)]
-    return "\n".join(lines)
+    if verdict.rule == "pairs":
+        return "\n".join([*lines, "next: run it again, or with more pairs: --bench-replicates=10"])
+    rerun = f"pytest -m bench {shlex.quote(result.nodeid)} --bench-compare={verdict.baseline}"
+    return "\n".join([*lines, f"next: run it again: {rerun}", _accept(verdict)])
+
+
+def _against(verdict: VerdictRecord) -> str:
+    if verdict.rule == "pairs":
+        return f"side A of this session ({verdict.baseline})"
+    return f"baseline {verdict.baseline!r} ({_sessions(verdict.baseline_sessions)})"
+
+
+def _seen(comparisons: Sequence[MetricComparison]) -> str:
+    found = [f"{c.metric} {c.detectable * 100:.1f} %" for c in comparisons if c.detectable is not None]
+    return f"; it sees changes from {', '.join(found)} on" if found else ""
 
 
 def _suspects(verdict: VerdictRecord) -> list[str]:

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_llmbench.errors import StorageError, UsageError
+from pytest_llmbench.files import write_atomically
 from pytest_llmbench.reports.document import to_json
 from pytest_llmbench.reports.folder import read_document, session_folder, write_document
+from pytest_llmbench.reports.markdown import render_markdown
 from pytest_llmbench.reports.results_log import assemble
 from pytest_llmbench.reports.terminal import render_summary
 
@@ -39,7 +41,8 @@ nothing that had finished is lost.
 
   llmbench report                                   the newest session
   llmbench report results/sessions/20260102T...     an earlier one
-  llmbench report --json - | jq '.results[].cell'   for other programs"""
+  llmbench report --json - | jq '.results[].cell'   for other programs
+  llmbench report --markdown - >> "$GITHUB_STEP_SUMMARY"   for a job or a pull request"""
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Take a path, and where to write JSON."""
@@ -56,6 +59,11 @@ nothing that had finished is lost.
             metavar="PATH",
             help="write the JSON report there, too; - prints it instead of the summary",
         )
+        parser.add_argument(
+            "--markdown",
+            metavar="PATH",
+            help="write the verdicts there as Markdown, too; - prints them instead of the summary",
+        )
 
     def run(self, arguments: argparse.Namespace) -> int:
         """Find, show and write.
@@ -67,6 +75,9 @@ nothing that had finished is lost.
         document, report = _open(arguments.path)
         if arguments.json == _STDOUT:
             sys.stdout.write(to_json(document))
+            return 0
+        if arguments.markdown == _STDOUT:
+            sys.stdout.write(render_markdown(document))
             return 0
         junit = report.with_name("junit.xml")
         text = render_summary(
@@ -81,6 +92,8 @@ nothing that had finished is lost.
         sys.stdout.write(text)
         if arguments.json is not None:
             write_document(Path(arguments.json), document)
+        if arguments.markdown is not None:
+            write_atomically(Path(arguments.markdown), render_markdown(document))
         return 0
 
 

@@ -1,4 +1,4 @@
-"""The table of how results compare with the baseline: a column a limited metric, a row a judged cell."""
+"""The table of how results compare with the baseline: a row a gated metric of each judged cell."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from pytest_llmbench.baselines.wording import PLAIN_THRESHOLD, change_text
+from pytest_llmbench.baselines.wording import change_text, interval_text, rule_text
 from pytest_llmbench.metrics.registry import METRICS
 from pytest_llmbench.reports.lines import fold
 from pytest_llmbench.reports.results_table import name_columns
 from pytest_llmbench.reports.rows import by_deployment, last_replicates, verdict_of
-from pytest_llmbench.reports.tables import NOTHING, STYLES, Cell, Column, Group, fits, grouped
+from pytest_llmbench.reports.tables import NOTHING, STYLES, Cell, Column, Group, grouped
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from pytest_llmbench.records import MetricComparison, ResultRecord
 
-__all__ = ["comparison_table"]
+__all__ = ["comparison_table", "decisive", "heading", "shown"]
 
 _SHORT = {
     "throughput_output": "output",
@@ -28,46 +28,47 @@ _SHORT = {
     "throughput_request": "requests",
     "error_rate": "failed",
 }
-_BRIEF = {"up from zero": "from 0", "still zero": "0", "+0.0 %": "0.0 %", "-0.0 %": "0.0 %", "+0": "0"}
+_BRIEF = {"+0.0 %": "0.0 %", "-0.0 %": "0.0 %"}
 _ORDER = ("regressed", "missing", "invalid", "inconclusive", "improved", "pass", "none")
+_MOST_ROWS = 40
 
 
 def comparison_table(results: Sequence[ResultRecord], width: int) -> list[RenderableType]:
     """Lay out what was judged; nothing when no comparison was asked for.
 
-    Replicates are judged together, with the last of them, so a cell has one row. Where the columns do not
-    fit, those in which nothing happened are left out, and the heading says how many.
+    Replicates are judged together, with the last of them, so a cell has one verdict. With many cells each has
+    one row, of the metric that decided.
     """
     if all(result.verdict.baseline is None for result in results):
         return []
-    told = last_replicates(results)
+    told = [result for result in last_replicates(results) if result.deployment.side != "a"]
     groups = by_deployment(result for result in told if verdict_of(result) != "none")
-    rows = [result for group in groups.values() for result in group]
-    metrics = _metrics(rows)
-    verdicts = [Cell(verdict_of(result), STYLES[verdict_of(result)]) for result in rows]
-    names, ends = name_columns(rows)[:2], Column(("", "verdict"), verdicts, left=True)
+    cells = [result for group in groups.values() for result in group]
+    lines: list[RenderableType] = [Text(line, "bold") for line in fold(heading(told), width)]
+    if not cells:
+        return lines
+    brief = sum(len(shown(result)) for result in cells) > _MOST_ROWS
+    rows: list[tuple[ResultRecord, MetricComparison | None]] = []
+    sizes = dict.fromkeys(groups, 0)
+    for name, group in groups.items():
+        for result in group:
+            found = decisive(result) if brief else shown(result)
+            rows += [(result, comparison) for comparison in found] or [(result, None)]
+            sizes[name] += max(1, len(found))
+    rules = ", ".join(sorted({rule_text(r.verdict) for r in cells if r.verdict.comparisons}))
+    if rules:
+        rules += "; one metric a cell is shown, that which decided" if brief else ""
+        lines += [Text(line, "dim") for line in fold(rules, width)]
+    return [*lines, *grouped(_columns(rows), [Group(name, "", size) for name, size in sizes.items()], width)]
 
-    def columns() -> list[Column]:
-        return [*names, *(_column(rows, metric) for metric in metrics), ends]
 
-    quiet = [metric for metric in metrics if _calm(rows, metric)]
-    hidden = 0
-    while rows and not fits(columns(), width) and len(metrics) > 1:
-        metrics.remove(quiet.pop() if quiet else metrics[-1])
-        hidden += 1
-    heading = _heading(told, rows, hidden, width)
-    if not rows:
-        return heading
-    return [*heading, *grouped(columns(), [Group(name, "", len(g)) for name, g in groups.items()], width)]
-
-
-def _heading(
-    told: Sequence[ResultRecord], rows: Sequence[ResultRecord], hidden: int, width: int
-) -> list[RenderableType]:
+def heading(told: Sequence[ResultRecord]) -> str:
+    """Say against what, and how many cells came to which verdict, the worst first."""
     names = ", ".join(sorted({f"{r.verdict.baseline!r}" for r in told if r.verdict.baseline is not None}))
-    counts = sorted({result.verdict.baseline_sessions for result in rows if result.verdict.baseline_sessions})
+    counts = sorted({result.verdict.baseline_sessions for result in told if result.verdict.baseline_sessions})
+    sides = any(result.deployment.side for result in told)
     sessions = ""
-    if counts:
+    if counts and not sides:
         span = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
         sessions = f" ({span} session{'s' * (counts[-1] != 1)})"
     found = [verdict_of(result) for result in told]
@@ -76,56 +77,84 @@ def _heading(
         for verdict in _ORDER
         if verdict in found
     )
-    heading = [Text(line, "bold") for line in fold(f"against baseline {names}{sessions}: {outcome}", width)]
-    limits = {c.metric: _limit(c) for result in rows for c in result.verdict.comparisons}
-    if limits:
-        rule = f"{PLAIN_THRESHOLD}; limit{'s' * (len(limits) != 1)} " + ", ".join(
-            f"{key} {text}" for key, text in limits.items()
-        )
-        if hidden:
-            rule += f"; {hidden} column{'s' * (hidden != 1)} left out: see the report"
-        heading += [Text(line, "dim") for line in fold(rule, width)]
-    return list(heading)
+    tried = f" ({names})" if names else ""
+    against = f"side B{tried} against side A" if sides else f"against baseline {names}"
+    return f"{against}{sessions}: {outcome}"
 
 
-def _limit(comparison: MetricComparison) -> str:
-    percent = f"{comparison.limit * 100:.3g}"
-    if not _ratio(comparison.metric):
-        return f"{percent} %"
-    return f"{percent} point{'s' * (percent != '1')}"
+def shown(result: ResultRecord) -> list[MetricComparison]:
+    """Take the comparisons of a cell that say something: a ratio that is and was zero does not."""
+    found = result.verdict.comparisons
+    return [c for c in found if not _ratio(c.metric) or c.baseline or c.candidate]
 
 
-def _metrics(rows: Sequence[ResultRecord]) -> list[str]:
-    """List the limited metrics; a ratio (of failures, mostly) only where it is not zero throughout."""
-    found = dict.fromkeys(c.metric for result in rows for c in result.verdict.comparisons)
-    return [
-        metric
-        for metric in found
-        if not _ratio(metric) or any(c.baseline or c.candidate for c in _of(rows, metric) if c is not None)
+def decisive(result: ResultRecord) -> list[MetricComparison]:
+    """Take the comparison that decided a cell's verdict; of several, the one with the smallest p."""
+    deciding = [c for c in shown(result) if not c.advisory]
+    deciding.sort(key=lambda c: (_ORDER.index(c.verdict), 1.0 if c.p is None else c.p))
+    return deciding[:1]
+
+
+def _columns(rows: Sequence[tuple[ResultRecord, MetricComparison | None]]) -> list[Column]:
+    names = []
+    repeated = [bool(n) and rows[n - 1][0] is result for n, (result, _) in enumerate(rows)]
+    for column in name_columns([result for result, _ in rows])[:2]:
+        texts = [Cell("") if again else cell for cell, again in zip(column.cells, repeated, strict=True)]
+        names.append(Column(column.head, texts, left=column.left))
+    comparisons = [comparison for _, comparison in rows]
+    columns = [
+        *names,
+        Column(("", "metric"), [_name(c) for c in comparisons], left=True),
+        Column(("", "change"), [_change(c) for c in comparisons]),
     ]
+    if any(c is not None and c.p is not None for c in comparisons):
+        columns += [
+            Column(("90 % sure it", "lies within"), [_interval(c) for c in comparisons]),
+            Column(("sees", "from"), [_detectable(c) for c in comparisons]),
+        ]
+    else:
+        columns.append(Column(("", "limit"), [_limit(c) for c in comparisons]))
+    verdicts = [_verdict(result, comparison) for result, comparison in rows]
+    return [*columns, Column(("", "verdict"), verdicts, left=True)]
 
 
-def _column(rows: Sequence[ResultRecord], metric: str) -> Column:
-    name, _, stat = metric.partition(".")
-    head = (_SHORT.get(name, name if "_" in name else name.upper()), "points" if _ratio(metric) else stat)
-    return Column(head, [_change(comparison) for comparison in _of(rows, metric)])
+def _verdict(result: ResultRecord, comparison: MetricComparison | None) -> Cell:
+    verdict = verdict_of(result) if comparison is None else comparison.verdict
+    if comparison is not None and comparison.advisory:
+        return Cell("advisory", "dim")
+    return Cell(verdict, STYLES[verdict])
+
+
+def _name(comparison: MetricComparison | None) -> Cell:
+    if comparison is None:
+        return Cell(NOTHING, "dim")
+    name, _, stat = comparison.metric.partition(".")
+    return Cell(f"{_SHORT.get(name, name if '_' in name else name.upper())} {stat}".rstrip())
 
 
 def _change(comparison: MetricComparison | None) -> Cell:
     if comparison is None:
         return Cell(NOTHING, "dim")
-    text = change_text(comparison).removesuffix(" points")
-    text = _BRIEF.get(text, text)
-    return Cell(text, "" if comparison.verdict == "pass" else STYLES[comparison.verdict])
+    text = change_text(comparison)
+    return Cell(_BRIEF.get(text, text), "" if comparison.verdict == "pass" else STYLES[comparison.verdict])
 
 
-def _of(rows: Sequence[ResultRecord], metric: str) -> list[MetricComparison | None]:
-    """Take one metric's comparison of every row, None where there is none."""
-    return [next((c for c in r.verdict.comparisons if c.metric == metric), None) for r in rows]
+def _interval(comparison: MetricComparison | None) -> Cell:
+    text = interval_text(comparison) if comparison is not None else ""
+    return Cell(text or NOTHING, "" if text else "dim")
 
 
-def _calm(rows: Sequence[ResultRecord], metric: str) -> bool:
-    return all(comparison is None or comparison.verdict == "pass" for comparison in _of(rows, metric))
+def _detectable(comparison: MetricComparison | None) -> Cell:
+    if comparison is None or comparison.detectable is None:
+        return Cell(NOTHING, "dim")
+    return Cell(f"{comparison.detectable * 100:.1f} %")
+
+
+def _limit(comparison: MetricComparison | None) -> Cell:
+    if comparison is None:
+        return Cell(NOTHING, "dim")
+    number = f"{comparison.limit * 100:.3g}"
+    return Cell(f"{number} point{'s' * (number != '1')}" if _ratio(comparison.metric) else f"{number} %")
 
 
 def _ratio(metric: str) -> bool:

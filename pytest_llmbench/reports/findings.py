@@ -12,6 +12,7 @@ from pytest_llmbench.reports.lines import (
     first_line,
     shared,
 )
+from pytest_llmbench.reports.markdown import also_worse, drift_texts
 from pytest_llmbench.reports.rows import last_replicates, verdict_of
 
 if TYPE_CHECKING:
@@ -34,7 +35,11 @@ def comparison_lines(
     results: Iterable[ResultRecord], unmeasured: Iterable[UnmeasuredRecord], names: Names
 ) -> list[Line]:
     """Explain the comparison's table: what got worse by how much, and what is not in the table and why."""
-    judged = [result for result in last_replicates(results) if result.verdict.baseline is not None]
+    judged = [
+        result
+        for result in last_replicates(results)
+        if result.verdict.baseline is not None and result.deployment.side != "a"
+    ]
     gone = [
         (f"the baseline has it; {record.outcome}: {first_line(record.reason)}", cell)
         for record in unmeasured
@@ -46,6 +51,8 @@ def comparison_lines(
         [Line("missing", "missing", f"{names.some(cells)}: {text}") for text, cells in shared(gone)],
         "missing cells",
     )
+    lines += [Line("also", "regressed", text) for text in also_worse(judged)]
+    lines += [Line("drift", "regressed", text.removeprefix("drift: ")) for text in drift_texts(judged)]
     treatments = shared((_differences(r), r.cell) for r in judged if r.verdict.treatment)
     compared = Names(result.cell for result in judged if verdict_of(result) != "none")
     lines += [Line("differs", "none", f"{text} ({compared.some(cells)})") for text, cells in treatments]

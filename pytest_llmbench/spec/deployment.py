@@ -73,9 +73,16 @@ class Deployment(Spec):
     """Of the Dockerfile, where the image is built."""
     skip: str | None = None
     """Why the configuration disables this entry."""
+    side: Literal["", "a", "b"] = ""
+    """Of an A/B: both sides are the same cell."""
 
     @property
     def id(self) -> str:
+        """The part of a test id: the cell's, and the side of an A/B."""
+        return f"{self.cell}.{self.side}" if self.side else self.cell
+
+    @property
+    def cell(self) -> str:
         """The cell's part of a test id, from the configuration alone: `glm.vllm.tp02.gpux02`.
 
         Zero-padded, so that `-k tp01` cannot mean `tp16`; parallelism other than TP appears only where

@@ -1,31 +1,48 @@
-"""The plain threshold."""
+"""From sessions to a verdict."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from scipy import stats
 
-from pytest_llmbench.baselines.judge import FAILING, judge_cell, judge_threshold
+from pytest_llmbench.baselines.comparability import Conditions, Treatment
+from pytest_llmbench.baselines.judge import FAILING, Rules, judge_cell, judge_sessions
 from pytest_llmbench.baselines.limits import DEFAULT_LIMITS, parse_limits
-from pytest_llmbench.baselines.model import Baseline, entries_of
+from pytest_llmbench.baselines.model import Baseline, SessionEntry, entries_of
+from pytest_llmbench.baselines.reference import Reference
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pytest_llmbench.baselines.values import Replicates
     from pytest_llmbench.records import EnvironmentRecord, ResultRecord, VerdictName, VerdictRecord
 
     MakeResult = Callable[..., ResultRecord]
 
 
+def entry(values: dict[str, float], number: int = 0) -> SessionEntry:
+    """Store a session of one run."""
+    return SessionEntry(
+        started_at=f"2026-01-{number + 1:02d}",
+        conditions=Conditions(cpu="CPU", cpu_cores=2, protocol=1),
+        treatment=Treatment(version="b1"),
+        replicates={"1": (values,)} if values else {},
+    )
+
+
 def judge(
-    before: dict[str, float] | list[dict[str, float]], now: dict[str, float], limits: str
+    before: dict[str, float] | list[dict[str, float]], now: dict[str, float], limits: str, **rules: float
 ) -> VerdictRecord:
     """Judge against `main`."""
     sessions = before if isinstance(before, list) else [before]
-    return judge_threshold(sessions, now, parse_limits(limits), baseline="main")
+    entries = [entry(values, number) for number, values in enumerate(sessions)]
+    reference = Reference(Baseline("main", {"c": {str(n): one for n, one in enumerate(entries)}}))
+    return judge_sessions(entries, {"1": (now,)}, reference, Rules(parse_limits(limits), **rules))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -68,9 +85,9 @@ def test_directions_mirror_each_other(baseline: float, change: float, percent: i
     assert higher.verdict == MIRROR[lower.verdict]
 
 
-@given(st.floats(1e-9, 1e9), st.integers(0, 500))
+@given(st.floats(1e-9, 1e9), st.integers(1, 500))
 def test_a_repeat_with_the_same_values_passes(value: float, percent: int) -> None:
-    """Nothing changed, so no limit, not even zero, is broken."""
+    """Nothing changed, so no limit is broken."""
     assert judge([{"e2e.p50": value}] * 3, {"e2e.p50": value}, f"e2e.p50:{percent}%").verdict == "pass"
 
 
@@ -157,16 +174,15 @@ def test_a_repeat_passes_and_three_times_slower_regresses(
 ) -> None:
     """The whole way, from records to verdict, with the default limits."""
     baseline = baseline_of(environment, [make_result()])
-    assert judge_cell([make_result()], baseline, environment).verdict == "pass"
+    assert judge_cell([make_result()], Reference(baseline), environment, Rules()).verdict == "pass"
     slow = make_result(
         values={"ttft": 0.0363, "tpot": 0.0039, "e2e": 0.42, "throughput_output": 233.0, "error_rate": 0}
     )
-    verdict = judge_cell([slow], baseline, environment)
+    verdict = judge_cell([slow], Reference(baseline), environment, Rules())
     assert verdict.verdict == "regressed"
     assert [c.metric for c in verdict.comparisons if c.verdict == "regressed"] == [
         "ttft.p50",
         "tpot.p50",
-        "e2e.p50",
         "throughput_output",
     ]
     assert len(verdict.comparisons) == len(DEFAULT_LIMITS)
@@ -176,7 +192,7 @@ def test_a_new_cell_names_the_command_that_records_it(
     make_result: MakeResult, environment: EnvironmentRecord
 ) -> None:
     """It passes: there is nothing to be worse than."""
-    verdict = judge_cell([make_result()], Baseline("main", {}), environment)
+    verdict = judge_cell([make_result()], Reference(Baseline("main", {})), environment, Rules())
     assert verdict.verdict == "none"
     assert verdict.message == "not in baseline 'main'; record with: pytest -m bench --bench-save=main"
 
@@ -186,7 +202,7 @@ def test_an_invalid_result_is_not_judged(make_result: MakeResult, environment: E
     result = make_result(replicate=2)
     validity = result.validity.model_copy(update={"valid": False, "reasons": ("client too slow",)})
     results = [make_result(), result.model_copy(update={"validity": validity})]
-    verdict = judge_cell(results, baseline_of(environment, [make_result()]), environment)
+    verdict = judge_cell(results, Reference(baseline_of(environment, [make_result()])), environment, Rules())
     assert verdict.verdict == "invalid"
     assert "client too slow" in verdict.message
 
@@ -197,10 +213,10 @@ def test_differing_conditions_refuse_naming_the_facts(
     """Another machine's numbers are not compared, unless the user insists; then the facts stay in sight."""
     baseline = baseline_of(environment, [make_result()])
     here = environment.model_copy(update={"cpu_cores": 64})
-    refused = judge_cell([make_result()], baseline, here)
+    refused = judge_cell([make_result()], Reference(baseline), here, Rules())
     assert (refused.verdict, refused.comparisons) == ("none", ())
     assert "CPU cores: 2 in the baseline, 64 now" in refused.message
-    insisted = judge_cell([make_result()], baseline, here, allow_mismatch=True)
+    insisted = judge_cell([make_result()], Reference(baseline), here, Rules(allow_mismatch=True))
     assert insisted.verdict == "pass"
     assert "CPU cores: 2 in the baseline, 64 now" in insisted.message
 
@@ -213,9 +229,8 @@ def test_sessions_of_another_machine_are_left_aside(
     here = entries_of([make_result()], "2026-01-01", environment)
     other = entries_of([make_result(values={"ttft": 9.0})], "2026-01-02", there)
     (cell,) = here
-    verdict = judge_cell(
-        [make_result()], Baseline("main", {cell: {"a": here[cell], "b": other[cell]}}), environment
-    )
+    baseline = Baseline("main", {cell: {"a": here[cell], "b": other[cell]}})
+    verdict = judge_cell([make_result()], Reference(baseline), environment, Rules())
     assert (verdict.verdict, verdict.baseline_sessions) == ("pass", 1)
 
 
@@ -225,12 +240,110 @@ def test_saving_a_change_accepts_it(make_result: MakeResult, environment: Enviro
     new = slow.deployment.model_copy(update={"version": "b2"})
     slow = slow.model_copy(update={"deployment": new})
     old = baseline_of(environment, [make_result()], [make_result()])
-    before = judge_cell([slow], old, environment, parse_limits("ttft.p50:10%"))
+    before = judge_cell([slow], Reference(old), environment, Rules(parse_limits("ttft.p50:10%")))
     assert (before.verdict, before.treatment, before.baseline_sessions) == (
         "regressed",
         ("version: b1 -> b2",),
         2,
     )
     accepted = baseline_of(environment, [make_result()], [make_result()], [slow])
-    after = judge_cell([slow], accepted, environment, parse_limits("ttft.p50:10%"))
+    after = judge_cell([slow], Reference(accepted), environment, Rules(parse_limits("ttft.p50:10%")))
     assert (after.verdict, after.treatment, after.baseline_sessions) == ("pass", (), 1)
+
+
+STEADY = [{"e2e.p50": value} for value in (1.0, 1.01, 0.99, 1.005, 0.995)]
+WILD = [{"e2e.p50": value} for value in (1.0, 1.3, 0.75, 1.1, 0.9)]
+
+
+@pytest.mark.parametrize(
+    ("sessions", "now", "verdict"),
+    [
+        (STEADY, 1.0, "pass"),
+        (STEADY, 1.1, "regressed"),
+        (STEADY, 0.9, "improved"),
+        (STEADY, 1.02, "inconclusive"),
+        (WILD, 1.1, "inconclusive"),
+        (WILD, 1.0, "inconclusive"),
+        (WILD[:2], 1.2, "pass"),
+    ],
+)
+def test_three_sessions_or_more_are_judged_by_their_noise(
+    sessions: list[dict[str, float]], now: float, verdict: VerdictName
+) -> None:
+    """The same ten percent is a regression among steady sessions and nothing among wild ones."""
+    found = judge(sessions, {"e2e.p50": now}, "e2e.p50:3%")
+    assert found.verdict == verdict
+    (comparison,) = found.comparisons
+    if len(sessions) < 3:
+        assert (found.rule, comparison.p) == ("threshold", None)
+        return
+    assert found.rule == "sessions"
+    assert comparison.change == pytest.approx(now / comparison.baseline - 1)
+    assert comparison.low is not None
+    assert comparison.high is not None
+    assert comparison.low < (comparison.change or 0) < comparison.high
+
+
+def test_one_session_against_several_is_a_prediction_interval() -> None:
+    """The p-value is that of scipy for a single new observation."""
+    logs = np.log([values["e2e.p50"] for values in STEADY])
+    (comparison,) = judge(STEADY, {"e2e.p50": 1.02}, "e2e.p50:3%").comparisons
+    error = logs.std(ddof=1) * np.sqrt(1 + 1 / 5)
+    assert comparison.p == pytest.approx(stats.t.sf((np.log(1.02) - logs.mean()) / error, 4))
+    half = stats.t.isf(0.05, 4) * error
+    assert comparison.high == pytest.approx(np.expm1(np.log(1.02) - logs.mean() + half))
+
+
+def test_a_share_of_alpha_is_what_p_is_held_against() -> None:
+    """One cell of many has to be surer; each metric takes its part, those without statistics none."""
+    now = {"e2e.p50": 1.05}
+    assert judge(STEADY, now, "e2e.p50:3%").verdict == "regressed"
+    found = judge(STEADY, now, "e2e.p50:3%,ttft.p50:3%,error_rate:1%", alpha=0.001)
+    assert found.comparisons[0].alpha == pytest.approx(0.0005)
+    assert found.verdict == "inconclusive"
+    assert (found.comparisons[0].detectable or 0) > 0.05
+
+
+def test_other_cells_steady_a_noisy_estimate() -> None:
+    """Three sessions know little of their own noise; twenty cells know it well."""
+    few = {"c": STEADY[:3], **{f"other{n}": STEADY for n in range(20)}}
+    cells = {
+        cell: {str(n): entry(values, n) for n, values in enumerate(sessions)}
+        for cell, sessions in few.items()
+    }
+    rules = Rules(parse_limits("e2e.p50:3%"), alpha=0.001)
+    now: Replicates = {"1": ({"e2e.p50": 1.08},)}
+    entries = list(cells["c"].values())
+    alone = judge_sessions(entries, now, Reference(Baseline("main", {"c": cells["c"]})), rules)
+    together = judge_sessions(entries, now, Reference(Baseline("main", cells)), rules)
+    assert (alone.verdict, together.verdict) == ("inconclusive", "regressed")
+
+
+def test_a_new_treatment_is_judged_by_the_noise_of_the_old() -> None:
+    """One session of it is enough, where older treatments have told how much sessions vary."""
+    old = [entry(values, n) for n, values in enumerate(STEADY)]
+    new = entry({"e2e.p50": 2.0}, 9).model_copy(update={"treatment": Treatment(version="b2")})
+    entries = [*old, new]
+    reference = Reference(Baseline("main", {"c": {str(n): one for n, one in enumerate(entries)}}))
+    rules = Rules(parse_limits("e2e.p50:3%"))
+    found = judge_sessions(entries, {"1": ({"e2e.p50": 2.2},)}, reference, rules)
+    assert (found.verdict, found.rule, found.baseline_sessions) == ("regressed", "sessions", 1)
+    assert judge_sessions(entries, {"1": ({"e2e.p50": 2.0},)}, reference, rules).verdict != "regressed"
+
+
+@pytest.mark.parametrize(("count", "verdict"), [(100.0, "pass"), (1000.0, "regressed")])
+def test_a_percentile_of_too_few_requests_is_advisory(count: float, verdict: VerdictName) -> None:
+    """It is compared and shown, and fails nobody."""
+    sessions = [{"e2e.p99": values["e2e.p50"], "e2e.count": count} for values in STEADY]
+    found = judge(sessions, {"e2e.p99": 2.0, "e2e.count": count}, "e2e.p99:3%")
+    assert found.verdict == verdict
+    assert found.comparisons[0].verdict == "regressed"
+    assert found.comparisons[0].advisory == (verdict == "pass")
+
+
+def test_errors_are_worse_only_beyond_every_session_of_the_baseline() -> None:
+    """Some failures now and then are what this server does."""
+    sessions = [{"error_rate": value} for value in (0.0, 0.05, 0.0, 0.0)]
+    assert judge(sessions, {"error_rate": 0.05}, "error_rate:1%").verdict == "pass"
+    found = judge(sessions, {"error_rate": 0.06}, "error_rate:1%")
+    assert (found.verdict, found.rule) == ("regressed", "threshold")

@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llmbench.baselines.limits import DEFAULT_LIMITS, STATS, Limit, parse_limits
+from pytest_llmbench.baselines.limits import (
+    DEFAULT_LIMITS,
+    STATS,
+    Limit,
+    parse_delta,
+    parse_limits,
+    with_delta,
+)
 from pytest_llmbench.errors import UsageError
 from pytest_llmbench.metrics.registry import METRICS
 
@@ -80,5 +87,21 @@ def test_a_mistake_is_named_with_what_was_expected(text: str, message: str) -> N
 def test_the_default_limits_cover_latency_throughput_and_errors() -> None:
     """What is compared when the user does not say."""
     assert ",".join(map(str, DEFAULT_LIMITS)) == (
-        "ttft.p50:10%,tpot.p50:10%,e2e.p50:10%,throughput_output:10%,error_rate:1%"
+        "ttft.p50:3%,tpot.p50:3%,throughput_output:3%,error_rate:1%"
     )
+    assert [limit.threshold for limit in DEFAULT_LIMITS] == [0.1, 0.1, 0.1, 0.01]
+
+
+@pytest.mark.parametrize(("given", "delta"), [("5%", 0.05), (" 2.5 % ", 0.025), (0.1, 0.1), (0, 0.0)])
+def test_one_delta_for_all_metrics(given: object, delta: float) -> None:
+    """Written as a percentage or a fraction; ratios keep theirs, which is a difference."""
+    limits = with_delta(DEFAULT_LIMITS, parse_delta(given))
+    assert [limit.allowed for limit in limits] == [delta, delta, delta, 0.01]
+    assert all(limit.threshold >= limit.allowed for limit in limits)
+
+
+@pytest.mark.parametrize("given", ["5", "much", 1.5, -0.1, True, None])
+def test_what_is_no_delta_is_a_usage_error(given: object) -> None:
+    """Told with what is."""
+    with pytest.raises(UsageError, match="expected a percentage or a fraction"):
+        parse_delta(given)

@@ -6,9 +6,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_llmbench.baselines.judge import judge_threshold
+from pytest_llmbench.baselines.deciding import by_statistics, by_threshold
+from pytest_llmbench.baselines.inference import Estimate
+from pytest_llmbench.baselines.judge import Rules, verdict_of_cell
 from pytest_llmbench.baselines.limits import parse_limits
-from pytest_llmbench.baselines.wording import change_text, comparison_text, format_value, regression_message
+from pytest_llmbench.baselines.wording import (
+    change_text,
+    comparison_text,
+    format_value,
+    judged_message,
+)
 from pytest_llmbench.records import MetricComparison
 
 if TYPE_CHECKING:
@@ -82,13 +89,20 @@ def worst(baseline: str = "main", **changes: object) -> VerdictRecord:
         "itl.p50": 1.0,
     }
     now = {"ttft.p50": 0.0378, "e2e.p50": 0.1, "throughput_output": 300.0, "tpot.p50": 0.005}
-    verdict = judge_threshold([before] * 3, now, parse_limits(text), baseline=baseline)
+    limits = parse_limits(text)
+    comparisons = [
+        by_threshold(limit, [before[limit.key]], now[limit.key])
+        for limit in limits
+        if limit.key in before and limit.key in now
+    ]
+    lost = [limit.key for limit in limits if limit.key in before and limit.key not in now]
+    verdict = verdict_of_cell(comparisons, lost, Rules(limits), baseline=baseline, baseline_sessions=3)
     return verdict.model_copy(update=changes)
 
 
 def test_the_message_has_the_metrics_in_its_first_line(make_result: MakeResult) -> None:
     """Pytest's own summary shows that line alone."""
-    first, *others = regression_message(make_result(), worst()).splitlines()
+    first, *others = judged_message(make_result(), worst()).splitlines()
     assert first == (
         "ttft.p50 +212 % (12.1 ms -> 37.8 ms, limit +10 %); "
         "throughput_output -57 % (701 tok/s -> 300 tok/s, limit -10 %)"
@@ -105,7 +119,7 @@ def test_the_message_has_the_metrics_in_its_first_line(make_result: MakeResult) 
 def test_the_longest_message_has_ten_lines(make_result: MakeResult) -> None:
     """However much differs, a person reads it all."""
     verdict = worst(treatment=tuple(f"argument {n}: 1 -> 2" for n in range(20)))
-    lines = regression_message(make_result(), verdict).splitlines()
+    lines = judged_message(make_result(), verdict).splitlines()
     assert len(lines) == 10
     assert lines[-3].endswith("argument 2: 1 -> 2 (and 17 more)")
     assert lines[-1] == "if it is meant to be so, accept it: pytest -m bench --bench-save=main"
@@ -114,12 +128,38 @@ def test_the_longest_message_has_ten_lines(make_result: MakeResult) -> None:
 def test_a_report_is_not_something_to_save_under(make_result: MakeResult) -> None:
     """Compared by path, the message does not suggest saving under the path."""
     verdict = worst(baseline="results/latest/report.json", treatment=("version: b1 -> b2",))
-    assert regression_message(make_result(), verdict).endswith("--bench-save=NAME")
+    assert judged_message(make_result(), verdict).endswith("--bench-save=NAME")
 
 
 def test_a_missing_metric_is_the_first_line_when_nothing_is_worse(make_result: MakeResult) -> None:
     """The message explains a failure by `missing` as well, and one session is one session."""
-    verdict = judge_threshold([{"ttft.p50": 1.0}], {}, parse_limits("ttft.p50:10%"), baseline="main")
-    first, second, *_ = regression_message(make_result(), verdict).splitlines()
+    rules = Rules(parse_limits("ttft.p50:10%"))
+    verdict = verdict_of_cell([], ["ttft.p50"], rules, baseline="main", baseline_sessions=1)
+    first, second, *_ = judged_message(make_result(), verdict).splitlines()
     assert first.startswith("ttft.p50 could not be measured and the baseline has it")
     assert second.endswith("missing against baseline 'main' (1 session)")
+
+
+def test_statistics_are_told_with_their_certainty(make_result: MakeResult) -> None:
+    """How sure, within which bounds, and what the comparison could have seen."""
+    (limit,) = parse_limits("ttft.p50:3%")
+    found = by_statistics(limit, Estimate(0.14, 0.02, 20.0), 0.0121, alpha=0.0008, rule="sessions")
+    verdict = verdict_of_cell([found], [], Rules((limit,)), baseline="main", baseline_sessions=10)
+    first, _, third, *_ = judged_message(make_result(), verdict).splitlines()
+    assert first == "ttft.p50 +15 % (12.1 ms -> 13.9 ms, +11 to +19 %, p < 1e-6)"
+    assert third == (
+        "decided by a t test of one session against 10 sessions, alpha 0.0008; "
+        "it sees changes from ttft.p50 10.1 % on"
+    )
+
+
+def test_sides_are_told_as_sides(make_result: MakeResult) -> None:
+    """An A/B is not accepted by saving, and can be repeated with more pairs."""
+    (limit,) = parse_limits("ttft.p50:3%")
+    found = by_statistics(limit, Estimate(0.14, 0.02, 4.0), 0.0121, alpha=0.01, rule="pairs")
+    verdict = verdict_of_cell([found], [], Rules((limit,)), baseline="B=arg.threads=1", baseline_sessions=1)
+    text = judged_message(make_result(), verdict)
+    assert "regressed against side A of this session (B=arg.threads=1)" in text
+    assert "paired t test" in text
+    assert "--bench-replicates=10" in text
+    assert "--bench-save" not in text

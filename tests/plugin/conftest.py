@@ -110,6 +110,13 @@ class Left:
                 edit(entry)
             path.write_text(json.dumps(document), encoding="utf-8")
 
+    def edit_documents(self, edit: Callable[[dict[str, Any]], None], name: str = "main") -> None:
+        """Change every document of a baseline."""
+        for path in (self.root / "results" / "baselines" / name).glob("*.json"):
+            document = json.loads(path.read_text(encoding="utf-8"))
+            edit(document)
+            path.write_text(json.dumps(document), encoding="utf-8")
+
     @staticmethod
     def read_junit(path: Path) -> ET.Element:
         """Read any JUnit file; it is ours, so there is nothing to fear in it."""

@@ -57,12 +57,12 @@ def test_the_whole_comparison_at_80_columns(make: MakeDocument, make_result: Mak
     ]
     assert render_summary(make(*results), junit=Path("junit.xml")).splitlines()[6:] == [
         "against baseline 'main' (1 session): 1 regressed, 1 pass",
-        "plain threshold, not a statistical test; limit ttft.p50 10 %",
-        "                    TTFT",
-        "  workload  conc     p50  verdict",
+        "plain threshold, not a statistical test",
+        "",
+        "  workload  conc  metric    change  limit  verdict",
         "tiny-glm.llama.tp01.gpux00",
-        "  short        1  +212 %  regressed",
-        "  long         1  +0.8 %  pass",
+        "  short        1  TTFT p50  +212 %   10 %  regressed",
+        "  long         1  TTFT p50  +0.8 %   10 %  pass",
         "",
         "regressed: short c001: ttft.p50 +212 % (12.1 ms -> 37.8 ms, limit +10 %)",
         "",

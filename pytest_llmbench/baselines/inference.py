@@ -1,0 +1,129 @@
+"""From the values of sessions to an estimate and how sure it is. Values are logarithms.
+
+The unit is the session: replicates and runs have been averaged into its value before.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_llmbench.baselines.distributions import (
+    digamma,
+    t_quantile,
+    t_tail,
+    trigamma,
+    trigamma_inverse,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+__all__ = ["NOTHING_KNOWN", "Estimate", "Spread", "discoveries", "fit_prior", "pairs", "sessions", "spread"]
+
+_LEAST_VARIANCE = 1e-12
+"""Equal values do not prove that there is no noise; a millionth is below every clock."""
+_FEWEST_CELLS = 3
+_POWER = 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """A variance, and the degrees of freedom it is known with."""
+
+    variance: float
+    df: float
+
+    def moderated(self, prior: Spread) -> Spread:
+        """Weigh in what the other cells say: (d0 s0² + d s²) / (d0 + d), Smyth 2004."""
+        df = self.df + prior.df
+        if not df:
+            return self
+        return Spread((prior.df * prior.variance + self.df * self.variance) / df, df)
+
+
+NOTHING_KNOWN = Spread(0.0, 0.0)
+
+
+def spread(groups: Iterable[Sequence[float]]) -> Spread:
+    """Pooled variance within groups: sessions of one treatment differ by noise alone."""
+    squares, df = 0.0, 0
+    for values in groups:
+        mean = math.fsum(values) / len(values)
+        squares += math.fsum((value - mean) ** 2 for value in values)
+        df += len(values) - 1
+    return Spread(squares / df, df) if df else NOTHING_KNOWN
+
+
+def fit_prior(cells: Iterable[Spread]) -> Spread:
+    """What the variances of all cells say about one of them: s0² and d0 of Smyth 2004, section 6.2.
+
+    From fewer than three cells nothing is known (`df` 0). A prior cannot be surer than the cells it comes
+    from, so d0 is at most the degrees of freedom that all but one of them have. And cells count as different
+    only by what exceeds one standard error of how much such variances differ by chance: without that, chance
+    alone takes half of all equal cells for different ones, which costs power and guards against nothing.
+    """
+    known = [cell for cell in cells if cell.df and cell.variance > _LEAST_VARIANCE]
+    count = len(known)
+    if count < _FEWEST_CELLS:
+        return NOTHING_KNOWN
+    logs = [math.log(cell.variance) - digamma(cell.df / 2) + math.log(cell.df / 2) for cell in known]
+    mean = math.fsum(logs) / count
+    chance = math.fsum(trigamma(cell.df / 2) for cell in known) / count
+    chance *= 1 + math.sqrt(2 / (count - 1))
+    excess = math.fsum((value - mean) ** 2 for value in logs) / (count - 1) - chance
+    most = math.fsum(cell.df for cell in known) * (count - 1) / count
+    df = min(2 * trigamma_inverse(excess), most) if excess > 0 else most
+    return Spread(math.exp(mean + digamma(df / 2) - math.log(df / 2)), df)
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A difference of logarithms, its standard error, and the degrees of freedom of that."""
+
+    effect: float
+    error: float
+    df: float
+
+    def p_above(self) -> float:
+        """One-sided p-value of there being no effect, against a positive one."""
+        return t_tail(self.effect / self.error, self.df)
+
+    def p_below(self) -> float:
+        """One-sided p-value of there being no effect, against a negative one."""
+        return t_tail(-self.effect / self.error, self.df)
+
+    def bounds(self, tail: float) -> tuple[float, float]:
+        """Limits that the true effect is beyond with probability `tail` each."""
+        half = t_quantile(tail, self.df) * self.error
+        return self.effect - half, self.effect + half
+
+    def detectable(self, alpha: float, least: float) -> float:
+        """Smallest effect that is significant at level `alpha` and seen as `least` four times in five."""
+        significant = t_quantile(alpha, self.df) * self.error
+        return max(significant, least) + t_quantile(1 - _POWER, self.df) * self.error
+
+
+def sessions(baseline: Sequence[float], candidate: Sequence[float], within: Spread) -> Estimate:
+    """Candidate against baseline sessions; with one candidate session this is the prediction interval."""
+    variance = max(within.variance, _LEAST_VARIANCE) * (1 / len(baseline) + 1 / len(candidate))
+    effect = math.fsum(candidate) / len(candidate) - math.fsum(baseline) / len(baseline)
+    return Estimate(effect, math.sqrt(variance), within.df)
+
+
+def pairs(differences: Sequence[float], within: Spread) -> Estimate:
+    """Mean of paired differences: what is common to a pair has cancelled."""
+    count = len(differences)
+    variance = max(within.variance, _LEAST_VARIANCE) / count
+    return Estimate(math.fsum(differences) / count, math.sqrt(variance), within.df)
+
+
+def discoveries(p_values: Mapping[str, float], rate: float = 0.05) -> tuple[str, ...]:
+    """Names whose p-values are significant at this false discovery rate (Benjamini and Hochberg 1995)."""
+    ordered = sorted(p_values, key=lambda name: (p_values[name], name))
+    last = 0
+    for rank, name in enumerate(ordered, 1):
+        if p_values[name] <= rate * rank / len(ordered):
+            last = rank
+    return tuple(ordered[:last])

@@ -1,0 +1,56 @@
+"""One metric."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_llmbench.baselines.deciding import by_statistics, by_threshold, too_few_requests
+from pytest_llmbench.baselines.inference import Estimate
+from pytest_llmbench.baselines.limits import parse_limits
+
+
+@pytest.mark.parametrize(
+    ("metric", "effect", "verdict"),
+    [
+        ("e2e.p50", 0.10, "regressed"),
+        ("e2e.p50", -0.10, "improved"),
+        ("throughput_output", -0.10, "regressed"),
+        ("throughput_output", 0.10, "improved"),
+        ("e2e.p50", 0.001, "pass"),
+        ("e2e.p50", 0.025, "inconclusive"),
+    ],
+)
+def test_significance_comes_before_size(metric: str, effect: float, verdict: str) -> None:
+    """A latency is worse when it is higher, a throughput when it is lower."""
+    (limit,) = parse_limits(f"{metric}:3%")
+    found = by_statistics(limit, Estimate(effect, 0.01, 30.0), 10.0, alpha=0.01, rule="sessions")
+    assert found.verdict == verdict
+
+
+def test_what_nobody_notices_does_not_matter() -> None:
+    """A millisecond is the least of a TTFT, whatever its ratio."""
+    (limit,) = parse_limits("ttft.p50:3%")
+    sure = Estimate(0.2, 0.01, 30.0)
+    assert by_statistics(limit, sure, 0.002, alpha=0.01, rule="sessions").verdict == "pass"
+    assert by_statistics(limit, sure, 0.2, alpha=0.01, rule="sessions").verdict == "regressed"
+
+
+def test_what_can_be_seen_is_no_less_than_what_matters() -> None:
+    """A significant half percent is none of the gate's business."""
+    (limit,) = parse_limits("e2e.p50:3%")
+    found = by_statistics(limit, Estimate(0.0, 1e-4, 30.0), 10.0, alpha=0.01, rule="sessions")
+    assert found.detectable == pytest.approx(0.03, abs=0.001)
+
+
+def test_a_threshold_spares_what_the_baseline_has_seen() -> None:
+    """As bad as its worst session is not worse."""
+    (limit,) = parse_limits("e2e.p50:10%")
+    assert by_threshold(limit, [1.0, 1.4], 1.4).verdict == "pass"
+    assert by_threshold(limit, [1.0, 1.4], 1.5).verdict == "regressed"
+
+
+def test_only_tails_need_many_requests() -> None:
+    """200 for a p95, 1,000 for a p99, on every side."""
+    p50, p95, p99 = parse_limits("e2e.p50:3%,e2e.p95:3%,e2e.p99:3%")
+    sides = [{"1": ({"e2e.count": 500.0},)}, {"1": ({"e2e.count": 150.0},), "2": ({"e2e.count": 100.0},)}]
+    assert [too_few_requests(limit, sides) for limit in (p50, p95, p99)] == [False, False, True]
