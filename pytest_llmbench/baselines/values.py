@@ -62,7 +62,7 @@ def replicates_of(results: Iterable[ResultRecord]) -> Replicates:
     return replicates
 
 
-def session_values(replicates: Replicates) -> RunValues:
+def session_values(replicates: Mapping[str, Sequence[Mapping[str, float]]]) -> RunValues:
     """Value of a session for every statistic, as `session_value`. Counts are summed."""
     names = {name for runs in replicates.values() for run in runs for name in run}
     values = {name: session_value(replicates, name) for name in sorted(names)}

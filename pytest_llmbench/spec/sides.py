@@ -13,7 +13,7 @@ from pytest_llmbench.spec.yaml_source import yaml_scalar
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pytest_llmbench.spec.deployment import Deployment
+    from pytest_llmbench.spec.deployment import Deployment, RuntimeName
     from pytest_llmbench.spec.plan import Engine, Plan
 
 __all__ = ["split_sides"]
@@ -42,7 +42,7 @@ def split_sides(plan: Plan, specs: Sequence[str], engines: Mapping[str, Engine])
             own = [(key, value) for of, key, value in said if of == side]
             one = deployment.model_copy(update={**_changes(deployment, own), "side": side})
             if any(key.startswith("arg.") for key, _ in own) and one.runtime != "external":
-                _check(engines[one.backend], dict(one.args))
+                _check(engines[one.backend], dict(one.args), one.runtime)
             sides.append(one)
             keys = [_plan_key(key) for key, _ in own]
             origins[one.id] = {**plan.origins.get(deployment.id, {}), **dict.fromkeys(keys, _ORIGIN)}
@@ -95,9 +95,9 @@ def _changes(deployment: Deployment, said: Sequence[tuple[str, str]]) -> dict[st
     return {**changes, "args": tuple(sorted(args.items())), "env": tuple(sorted(env.items()))}
 
 
-def _check(engine: Engine, args: Mapping[str, Any]) -> None:
+def _check(engine: Engine, args: Mapping[str, Any], runtime: RuntimeName) -> None:
     try:
-        engine.check_args(args)
+        engine.check_args(args, runtime)
     except UsageError as error:
         message = f"{_ORIGIN}: {error}"
         raise UsageError(message) from error

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from pytest_llmbench.baselines.deciding import by_statistics, by_threshold, too_few_requests
 from pytest_llmbench.baselines.inference import Estimate
 from pytest_llmbench.baselines.limits import parse_limits
+
+if TYPE_CHECKING:
+    from pytest_llmbench.baselines.values import Replicates
 
 
 @pytest.mark.parametrize(
@@ -52,5 +57,8 @@ def test_a_threshold_spares_what_the_baseline_has_seen() -> None:
 def test_only_tails_need_many_requests() -> None:
     """200 for a p95, 1,000 for a p99, on every side."""
     p50, p95, p99 = parse_limits("e2e.p50:3%,e2e.p95:3%,e2e.p99:3%")
-    sides = [{"1": ({"e2e.count": 500.0},)}, {"1": ({"e2e.count": 150.0},), "2": ({"e2e.count": 100.0},)}]
+    sides: list[Replicates] = [
+        {"1": ({"e2e.count": 500.0},)},
+        {"1": ({"e2e.count": 150.0},), "2": ({"e2e.count": 100.0},)},
+    ]
     assert [too_few_requests(limit, sides) for limit in (p50, p95, p99)] == [False, False, True]
