@@ -185,23 +185,23 @@ def _wiring(order: _Order, *, near: bool) -> tuple[Wiring, Tag]:
     container = order.backend.container
     assert container is not None  # noqa: S101 - asked before
     short = uuid.uuid4().hex[:8]
-    tag = Tag(
-        session=context.session,
-        deployment=deployment.id,
-        owner=this_process(),
-        served_name=served_name(deployment, context),
-        kept=context.keep,
-        fingerprint=order.fingerprint,
-        gpus=tuple(gpu.uuid for gpu in context.gpus),
-    )
     launch = Launch(
         program=container.program,
         model=order.model,
-        served_name=tag.served_name,
+        served_name=served_name(deployment, context),
         host="0.0.0.0",  # noqa: S104 - of the container's own network
         port=CONTAINER_PORT,
         api_key=order.api_key,
         gpus=len(context.gpus),
+    )
+    tag = Tag(
+        session=context.session,
+        deployment=deployment.id,
+        owner=this_process(),
+        served_name=order.backend.served_as(launch),
+        kept=context.keep,
+        fingerprint=order.fingerprint,
+        gpus=tuple(gpu.uuid for gpu in context.gpus),
     )
     caches = cache_volumes(container, order.image.exact)
     environment = {
