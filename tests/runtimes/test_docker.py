@@ -73,5 +73,5 @@ def test_tcp_daemon() -> None:
 
 def test_every_runtime_is_known_by_its_name() -> None:
     """The names in a configuration lead to the runtimes."""
-    assert sorted(RUNTIMES) == ["docker", "embedded", "external"]
+    assert sorted(RUNTIMES) == ["docker", "embedded", "external", "process"]
     assert all(runtime.name == name for name, runtime in RUNTIMES.items())
