@@ -172,7 +172,8 @@ def scenarios() -> list[Scenario]:
     found += [replace(one, required=">= 95 %"), replace(one, session_cv=0.03, required=">= 80 %")]
     alone = Scenario("one cell alone +10 %: found", "found", cells=1, effect=0.10)
     found += [replace(alone, required=">= 94 %"), replace(alone, session_cv=0.03, required=">= 78 %")]
-    found.append(replace(one, sessions=5, required=">= 94 %"))
+    five = "5 baseline sessions, one of 60 +15 %: found"
+    found.append(replace(one, name=five, sessions=5, required=">= 94 %"))
     slower = Scenario("one of 60 cells +5 %: claimed to pass", "claimed", "<= 5 %", effect=0.05)
     found += [replace(slower, session_cv=cv) for cv in (0.0, 0.02)]
     ab = Scenario("A/B, clean, any false in 60 cells", "any", "<= 6 %", sessions=5, paired=True)
