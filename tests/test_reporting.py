@@ -31,7 +31,7 @@ def reporting(root: Path, environment: EnvironmentRecord, **options: Any) -> Rep
 def report(when: str = "call", outcome: str = "passed", **data: Any) -> pytest.TestReport:  # noqa: ANN401
     """Make the report of one phase of a test that measures."""
     made = pytest.TestReport("t", ("t.py", 1, "t"), {}, outcome, None, when)  # type: ignore[arg-type]
-    usual = {"deployment": "d", "starts": 0, "reason": "", "missing": ()}
+    usual = {"deployment": "d", "starts": 0, "reason": "", "missing": (), "needless": False}
     setattr(made, REPORT_ATTRIBUTE, {**usual, **data})
     return made
 

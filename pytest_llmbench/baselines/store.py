@@ -15,7 +15,9 @@ from pytest_llmbench.files import first_mistake, json_text, locked, read_bytes, 
 from pytest_llmbench.records import EnvironmentRecord, ResultRecord  # noqa: TC001 - pydantic needs them
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+
+    from pytest_llmbench.baselines.model import SessionEntry
 
 __all__ = ["BaselineStore", "check_name", "load_report"]
 
@@ -94,14 +96,47 @@ class BaselineStore:
         entries = entries_of(results, started_at, environment)
         if not entries:
             return ()
+        self._add(name, {cell: {session_id: entry} for cell, entry in entries.items()})
+        return tuple(sorted(entries))
+
+    def merge(self, source: Baseline, name: str) -> int:
+        """Add all sessions of `source` to a baseline, which is made if there is none; return how many.
+
+        Of a session that both have, the parts are put together.
+        """
+        check_name(name)
+        self._add(name, source.cells)
+        return len({session for entries in source.cells.values() for session in entries})
+
+    def prune(self, name: str, keep: int) -> int:
+        """Drop all but the newest `keep` sessions of each cell; return how many entries were dropped.
+
+        `UsageError` for less than one; `BaselineMissing` for a name that is none.
+        """
+        if keep < 1:
+            message = f"--keep: expected a whole number of at least 1, not {keep}"
+            raise UsageError(message)
+        check_name(name)
+        dropped = 0
         with locked(self.root / ".lock"):
-            for cell, entry in sorted(entries.items()):
+            for cell, entries in self.load(name).cells.items():
+                newest = sorted(entries, key=lambda session: entries[session].started_at)[-keep:]
+                dropped += len(entries) - len(newest)
+                if len(newest) < len(entries):
+                    self._write(name, CellDocument(cell=cell, sessions={one: entries[one] for one in newest}))
+        return dropped
+
+    def _add(self, name: str, cells: Mapping[str, Mapping[str, SessionEntry]]) -> None:
+        with locked(self.root / ".lock"):
+            for cell, entries in sorted(cells.items()):
                 path = self.root / name / file_name(cell)
                 document = _read(path, name) if path.exists() else CellDocument(cell=cell, sessions={})
-                merged = document.merged({session_id: entry})
-                # Sorted and indented: these are committed, and people read their differences.
-                write_atomically(path, json_text(merged.model_dump(mode="json"), indent=2, sort_keys=True))
-        return tuple(sorted(entries))
+                self._write(name, document.merged(entries))
+
+    def _write(self, name: str, document: CellDocument) -> None:
+        path = self.root / name / file_name(document.cell)
+        # Sorted and indented: these are committed, and people read their differences.
+        write_atomically(path, json_text(document.model_dump(mode="json"), indent=2, sort_keys=True))
 
 
 def check_name(name: str) -> None:

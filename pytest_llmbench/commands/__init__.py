@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from pytest_llmbench.commands.baseline import BaselineCommand
 from pytest_llmbench.commands.build import Build
 from pytest_llmbench.commands.calibrate_client import CalibrateClient
 from pytest_llmbench.commands.clean import Clean
@@ -42,6 +43,7 @@ class Command(Protocol):
 
 COMMANDS: tuple[Command, ...] = (
     Report(),
+    BaselineCommand(),
     Matrix(),
     Rescore(),
     Doctor(),

@@ -53,6 +53,8 @@ ROLES: Mapping[str, Role] = MappingProxyType(
         "served_model": "access",
         "api_key_env": "access",
         "skip": "access",
+        # Both sides of an A/B are the same cell; what one has otherwise is the treatment.
+        "side": "access",
     }
 )
 """Every field of a deployment, once."""

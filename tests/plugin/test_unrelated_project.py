@@ -14,7 +14,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _HEAVY = {"asyncio", "multiprocessing", "ssl", "subprocess"}  # of Python's own; of others there are none
-_LIGHT = {"__init__", "collection", "errors", "fixtures", "options", "outcomes", "plugin", "settings"}
+_LIGHT = {
+    "__init__",
+    "collection",
+    "errors",
+    "fixtures",
+    "hookspecs",
+    "options",
+    "outcomes",
+    "plugin",
+    "settings",
+}
 _LIMIT = 0.030
 _QUIET = ["-p", "no:benchmark", "-p", "no:hypothesispytest", "-p", "no:anyio", "-p", "no:deepeval"]
 

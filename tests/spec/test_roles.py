@@ -13,6 +13,7 @@ OTHER = {
     "program": "p", "extra_args": ("-x",),
     "secrets": ("S",), "volumes": ("/a:/b",), "shm_size": "1g", "memory": "1g", "ipc": "host",
     "ulimits": (("memlock", "-1"),), "build_args": (("A", "b"),), "skip": "later",
+    "side": "b",
 }  # fmt: skip
 
 
@@ -22,9 +23,9 @@ def test_every_field_has_one_role() -> None:
     assert ROLES.keys() == Deployment.model_fields.keys()
 
 
-def test_the_cell_is_what_ids_tell() -> None:
-    """Fields of the cell change the id, and no others do: it names what is compared with what."""
+def test_the_cell_is_what_its_name_tells() -> None:
+    """Fields of the cell change its name, and no others do: it names what is compared with what."""
     one = Deployment(model="m", source="o/m", backend="vllm", runtime="docker", version="v1")
-    changed = {name for name, value in OTHER.items() if one.model_copy(update={name: value}).id != one.id}
+    changed = {name for name, value in OTHER.items() if one.model_copy(update={name: value}).cell != one.cell}
     assert changed == {name for name, role in ROLES.items() if role == "cell"}
     assert OTHER.keys() == ROLES.keys()
