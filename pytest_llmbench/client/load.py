@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import gc
 import time
+from collections import deque
 from typing import TYPE_CHECKING
 
 from pytest_llmbench.client import hot_loop
@@ -106,7 +107,7 @@ class _Load:
         self.streams: list[Transport] = []
         self._responses: dict[int, Response] = {}
         self._packer = Packer(self._loop, spool)
-        self._untold: list[int] = []
+        self._untold: deque[int] = deque()
         self._failed = 0
 
     def progress(self) -> Progress:
@@ -175,7 +176,7 @@ class _Load:
 
     def ended(self) -> RequestTrace | None:
         """Decode a response of which nobody was told yet; None if there is none."""
-        return self._trace(self._untold.pop(0)) if self._untold else None
+        return self._trace(self._untold.popleft()) if self._untold else None
 
     def traces(self) -> Iterator[RequestTrace]:
         """Decode what came back, and let go of it on the way."""
