@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_llmbench.records import EnvironmentRecord, ResultRecord, SessionRecord
+from tests.never_late import lift_limits
 from tests.records import result_of
 
 if TYPE_CHECKING:
@@ -20,6 +21,23 @@ pytest_plugins = ["pytester"]
 def model_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give a cache for builtin models that is filled once, and is not the user's."""
     return tmp_path_factory.getbasetemp() / "models"
+
+
+@pytest.fixture
+def never_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let nothing be late for one test."""
+    lift_limits(monkeypatch.setattr)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let no example be too slow, and let every run have the same ones: a new one is no news to a change."""
+    if config.pluginmanager.hasplugin("hypothesispytest"):
+        from hypothesis import HealthCheck, settings  # noqa: PLC0415 - benchmarks run without it
+
+        settings.register_profile(
+            "steady", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+        )
+        settings.load_profile("steady")
 
 
 @pytest.fixture(scope="session")

@@ -58,7 +58,7 @@ NAMES = st.text(st.characters(codec="utf-8"), min_size=1, max_size=15)
 NUMBERS = st.floats(-1e300, 1e300)
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     st.lists(
         st.tuples(NAMES, st.integers(1, 3), NAMES, st.fixed_dictionaries({"ttft": NUMBERS, "e2e": NUMBERS})),

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import httptools
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_llmbench.client import connection, hot_loop
@@ -112,7 +112,6 @@ def _arrival(packets: list[tuple[int, bytes]], end: int) -> int:
     raise AssertionError
 
 
-@settings(deadline=None)
 @given(
     cuts=st.lists(PLACES, max_size=20),
     gaps=st.lists(st.integers(1, 40), min_size=1, max_size=20),
@@ -132,7 +131,6 @@ def test_truth_lies_within_the_uncertainty(
         assert chunk.uncertainty >= 0
 
 
-@settings(deadline=None)
 @given(cuts=st.lists(st.integers(1, len(RECORDED) - 1), max_size=30))
 def test_reads_do_not_matter(cuts: list[int]) -> None:
     """Any cutting of a recorded answer into reads gives the same trace apart from stamps."""

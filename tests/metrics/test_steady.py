@@ -61,7 +61,7 @@ def _open(offsets: Iterable[int], lengths: Iterable[int]) -> list[RequestTrace]:
 
 
 @given(st.integers(2, 12), st.integers(6, 12), st.integers(2, 40), st.integers(0, 500))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_streams_in_step(streams: int, rounds: int, tokens: int, jitter_us: int) -> None:
     """Where streams run in step, the window counts whole rounds, and what it counts is the truth."""
     traces = _closed(streams, [tokens] * (streams * rounds), jitter_us * 1000)
@@ -166,7 +166,7 @@ def test_nothing_at_all() -> None:
 
 
 @given(st.floats(5, 50), st.integers(1, 60))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_open_loop(rate: float, tokens: int) -> None:
     """A server that keeps up lets through what arrives; without the ends it is counted exactly."""
     arrivals = constant(rate, duration=12 * _seconds(tokens) + 5)

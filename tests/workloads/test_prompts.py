@@ -6,7 +6,7 @@ import zlib
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_llmbench.errors import UsageError
@@ -36,7 +36,6 @@ def _unknown(_: str) -> None:
     return None
 
 
-@settings(deadline=None)
 @given(
     length=st.integers(TEMPLATE + 4, 400),
     costs=st.lists(st.integers(1, 3), max_size=2).map(lambda costs: [1, 2, *costs]),

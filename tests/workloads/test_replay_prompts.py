@@ -7,7 +7,7 @@ from itertools import takewhile
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_llmbench.workloads.replay import Replay, ReplayRequest
@@ -43,7 +43,6 @@ def _shared(one: str, two: str) -> int:
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
-@settings(deadline=None)
 @given(
     sizes=st.lists(st.tuples(st.integers(TEMPLATE + 4, 300), st.integers(0, 4)), min_size=1, max_size=4),
     costs=st.lists(st.integers(1, 3), max_size=2).map(lambda costs: [1, 2, *costs]),
