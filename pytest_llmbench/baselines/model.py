@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from pytest_llmbench.baselines.comparability import Conditions, Treatment, conditions_of, treatment_of
+from pytest_llmbench.baselines.parts import CellParts, parts_of
 from pytest_llmbench.baselines.values import replicates_of
 from pytest_llmbench.records import EvalRecord  # noqa: TC001 - pydantic needs it
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from pytest_llmbench.records import EnvironmentRecord, ResultRecord
 
-__all__ = ["SCHEMA_VERSION", "Baseline", "CellDocument", "SessionEntry", "entries_of"]
+__all__ = [
+    "SCHEMA_VERSION",
+    "Baseline",
+    "CellDocument",
+    "SessionEntry",
+    "entries_of",
+    "parts_by_cell",
+    "why_left_out",
+]
 
-SCHEMA_VERSION: Final = "1.0"
+SCHEMA_VERSION: Final = "1.1"
+"""Raised with every change of what is stored, and then `migrations` gets a step."""
 
 
 class _Stored(BaseModel):
@@ -54,16 +64,18 @@ class SessionEntry(_Stored):
 class CellDocument(_Stored):
     """One file of a baseline."""
 
-    schema_version: Literal["1.0"] = SCHEMA_VERSION
+    schema_version: Literal["1.1"] = SCHEMA_VERSION
     cell: str
+    parts: CellParts | None = None
+    """Null if it was recorded before they were stored, and its name does not tell them for sure."""
     sessions: dict[str, SessionEntry]
 
-    def merged(self, sessions: Mapping[str, SessionEntry]) -> CellDocument:
-        """Add sessions; parts of a session both have are put together."""
+    def merged(self, sessions: Mapping[str, SessionEntry], parts: CellParts | None = None) -> CellDocument:
+        """Add sessions; those that both have are put together. `parts` are of the cell, if they are known."""
         together = dict(self.sessions)
         for name, entry in sessions.items():
             together[name] = together[name].merged(entry) if name in together else entry
-        return self.model_copy(update={"sessions": together})
+        return self.model_copy(update={"sessions": together, "parts": parts or self.parts})
 
 
 @dataclass(frozen=True)
@@ -74,6 +86,24 @@ class Baseline:
     """As given: a name, or the path of a report."""
     cells: Mapping[str, Mapping[str, SessionEntry]]
     """Cell to session id to entry."""
+    parts: Mapping[str, CellParts] = field(default_factory=dict)
+    """What cells are made of, of those where that is known."""
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    """Cells of a report that did not become entries, and why."""
+
+    @property
+    def sessions(self) -> dict[str, str]:
+        """Session id to when it started, the oldest first."""
+        found = {session: entry.started_at for cell in self.cells.values() for session, entry in cell.items()}
+        return dict(sorted(found.items(), key=lambda item: (item[1], item[0])))
+
+    def only(self, sessions: Collection[str]) -> Baseline:
+        """Leave out all other sessions, and cells that have none of these."""
+        cells = {
+            cell: {session: entry for session, entry in entries.items() if session in sessions}
+            for cell, entries in self.cells.items()
+        }
+        return replace(self, cells={cell: entries for cell, entries in cells.items() if entries})
 
     @property
     def record_command(self) -> str:
@@ -102,7 +132,7 @@ def entries_of(
     """Make one session's entries, by cell. Left out is what does not describe the cell."""
     by_cell: dict[str, list[ResultRecord]] = {}
     for result in results:
-        if _belongs(result):
+        if why_left_out(result) is None:
             by_cell.setdefault(result.cell, []).append(result)
     return {
         cell: SessionEntry(
@@ -117,7 +147,20 @@ def entries_of(
     }
 
 
-def _belongs(result: ResultRecord) -> bool:
-    """Whether a result is one of its cell: valid, measured alone, and not the tried side of an A/B."""
-    alone = result.neighbours is None
-    return result.validity.valid and alone and bool(result.runs) and result.deployment.side != "b"
+def parts_by_cell(results: Iterable[ResultRecord]) -> dict[str, CellParts]:
+    """Say what cells are made of."""
+    return {result.cell: parts_of(result) for result in results}
+
+
+def why_left_out(result: ResultRecord) -> str | None:
+    """Say why a result does not describe its cell, None if it does.
+
+    It must be valid, measured alone, and not the tried side of an A/B.
+    """
+    if not result.validity.valid:
+        return f"invalid: {'; '.join(result.validity.reasons) or 'no reason given'}"
+    if result.neighbours is not None:
+        return "measured beside others"
+    if result.deployment.side == "b":
+        return "the tried side of an A/B"
+    return None if result.runs else "nothing was measured"

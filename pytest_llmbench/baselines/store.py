@@ -7,17 +7,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import from_json
 
 from pytest_llmbench.baselines.cells import SUFFIX, cell_of, file_name
-from pytest_llmbench.baselines.model import Baseline, CellDocument, entries_of
+from pytest_llmbench.baselines.migrations import NewerSchema, migrated
+from pytest_llmbench.baselines.model import (
+    Baseline,
+    CellDocument,
+    entries_of,
+    parts_by_cell,
+    why_left_out,
+)
 from pytest_llmbench.errors import BaselineMissing, StorageError, UsageError, nearest
 from pytest_llmbench.files import first_mistake, json_text, locked, read_bytes, write_atomically
 from pytest_llmbench.records import EnvironmentRecord, ResultRecord  # noqa: TC001 - pydantic needs them
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from pytest_llmbench.baselines.model import SessionEntry
+    from collections.abc import Sequence
 
 __all__ = ["BaselineStore", "check_name", "load_report"]
 
@@ -77,7 +83,11 @@ class BaselineStore:
             )
             raise BaselineMissing(message)
         documents = [_read(path, name) for path in sorted((self.root / name).glob(f"*{SUFFIX}"))]
-        return Baseline(name, {document.cell: document.sessions for document in documents})
+        return Baseline(
+            name,
+            {document.cell: document.sessions for document in documents},
+            {document.cell: document.parts for document in documents if document.parts is not None},
+        )
 
     def save(
         self,
@@ -96,7 +106,8 @@ class BaselineStore:
         entries = entries_of(results, started_at, environment)
         if not entries:
             return ()
-        self._add(name, {cell: {session_id: entry} for cell, entry in entries.items()})
+        cells = {cell: {session_id: entry} for cell, entry in entries.items()}
+        self._add(name, Baseline(name, cells, parts_by_cell(results)))
         return tuple(sorted(entries))
 
     def merge(self, source: Baseline, name: str) -> int:
@@ -105,7 +116,7 @@ class BaselineStore:
         Of a session that both have, the parts are put together.
         """
         check_name(name)
-        self._add(name, source.cells)
+        self._add(name, source)
         return len({session for entries in source.cells.values() for session in entries})
 
     def prune(self, name: str, keep: int) -> int:
@@ -119,19 +130,22 @@ class BaselineStore:
         check_name(name)
         dropped = 0
         with locked(self.root / ".lock"):
-            for cell, entries in self.load(name).cells.items():
+            baseline = self.load(name)
+            for cell, entries in baseline.cells.items():
                 newest = sorted(entries, key=lambda session: entries[session].started_at)[-keep:]
                 dropped += len(entries) - len(newest)
                 if len(newest) < len(entries):
-                    self._write(name, CellDocument(cell=cell, sessions={one: entries[one] for one in newest}))
+                    kept = {session: entries[session] for session in newest}
+                    parts = baseline.parts.get(cell)
+                    self._write(name, CellDocument(cell=cell, parts=parts, sessions=kept))
         return dropped
 
-    def _add(self, name: str, cells: Mapping[str, Mapping[str, SessionEntry]]) -> None:
+    def _add(self, name: str, source: Baseline) -> None:
         with locked(self.root / ".lock"):
-            for cell, entries in sorted(cells.items()):
+            for cell, entries in sorted(source.cells.items()):
                 path = self.root / name / file_name(cell)
                 document = _read(path, name) if path.exists() else CellDocument(cell=cell, sessions={})
-                self._write(name, document.merged(entries))
+                self._write(name, document.merged(entries, source.parts.get(cell)))
 
     def _write(self, name: str, document: CellDocument) -> None:
         path = self.root / name / file_name(document.cell)
@@ -179,7 +193,12 @@ def load_report(path: Path) -> Baseline:
         message = f"is not a report this version understands: {first_mistake(error)}"
         raise StorageError(message, file=file) from error
     entries = entries_of(report.results, report.session.started_at, report.environment)
-    return Baseline(str(path), {cell: {report.session.id: entry} for cell, entry in entries.items()})
+    return Baseline(
+        str(path),
+        {cell: {report.session.id: entry} for cell, entry in entries.items()},
+        parts_by_cell(report.results),
+        {result.cell: why for result in report.results if (why := why_left_out(result))},
+    )
 
 
 def _is_path(name: str) -> bool:
@@ -189,9 +208,16 @@ def _is_path(name: str) -> bool:
 def _read(path: Path, name: str) -> CellDocument:
     repair = f"restore it from version control, or delete it and run pytest -m bench --bench-save={name}"
     try:
-        document = CellDocument.model_validate_json(read_bytes(path))
+        stored = from_json(read_bytes(path))
+        document = CellDocument.model_validate(migrated(stored) if isinstance(stored, dict) else stored)
+    except NewerSchema as error:
+        message = f"this baseline {error}; install a newer one, or take another baseline"
+        raise StorageError(message, file=path) from error
     except ValidationError as error:
         message = f"this baseline is damaged ({first_mistake(error)}): {repair}"
+        raise StorageError(message, file=path) from error
+    except ValueError as error:
+        message = f"this baseline is damaged (Invalid JSON: {error}): {repair}"
         raise StorageError(message, file=path) from error
     # On a filesystem that ignores case, two cells can share a file; and people rename files.
     if document.cell != cell_of(path.name):

@@ -6,12 +6,16 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_llmbench.baselines.store import BaselineStore
+from pytest_llmbench.baselines.comparability import changes, mismatches
+from pytest_llmbench.baselines.model import Baseline
+from pytest_llmbench.baselines.store import BaselineStore, check_name
+from pytest_llmbench.errors import UsageError, nearest
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Mapping
 
-    from pytest_llmbench.baselines.model import Baseline
+    from pytest_llmbench.baselines.model import SessionEntry
 
 __all__ = ["BaselineCommand"]
 
@@ -20,14 +24,20 @@ class BaselineCommand:
     """Works on the files of `results/baselines`."""
 
     name = "baseline"
-    summary = "list, show, merge and prune baselines"
+    summary = "list, show, promote, merge and prune baselines"
     description = """\
 Work with stored baselines.
 
   llmbench baseline list                what there is
   llmbench baseline show main           its cells, and from which sessions each has values
-  llmbench baseline merge nightly main  add the sessions of `nightly` to `main`; a session
-                                        id, or the path of a report.json, serves as well
+  llmbench baseline promote nightly main
+                                        add the newest session of `nightly` to `main`, which
+                                        is committed, say; a session id or the path of a
+                                        report.json serves as well. From then on `main` means
+                                        what that session ran: its version, its arguments
+  llmbench baseline promote nightly main --dry-run
+                                        only say what would be taken, and what not and why
+  llmbench baseline merge nightly main  add all sessions of `nightly` to `main`
   llmbench baseline prune main --keep 10
                                         keep the newest ten sessions of each cell
 
@@ -40,6 +50,16 @@ A verdict needs three sessions or more; ten see changes of half the size that th
         actions.add_parser("list", help="name every baseline")
         show = actions.add_parser("show", help="list a baseline's cells and sessions")
         show.add_argument("baseline", metavar="NAME")
+        promote = actions.add_parser("promote", help="add chosen sessions of one baseline to another")
+        promote.add_argument("source", metavar="FROM", help="name, session id, or path of a report.json")
+        promote.add_argument("baseline", metavar="TO", nargs="?", default="main", help="default: %(default)s")
+        promote.add_argument(
+            "--session",
+            metavar="ID",
+            action="append",
+            help="take this one, as `show` names it; repeatable (default: the newest)",
+        )
+        promote.add_argument("--dry-run", action="store_true", help="say what would be taken; write nothing")
         merge = actions.add_parser("merge", help="add the sessions of one baseline to another")
         merge.add_argument("source", metavar="FROM", help="name, session id, or path of a report.json")
         merge.add_argument("baseline", metavar="TO", help="name; made if there is none")
@@ -69,9 +89,12 @@ def _list(store: BaselineStore, _arguments: argparse.Namespace) -> list[str]:
 
 
 def _size(baseline: Baseline) -> str:
-    sessions = {session for cell in baseline.cells.values() for session in cell}
-    dates = sorted(entry.started_at[:10] for cell in baseline.cells.values() for entry in cell.values())
-    return f"{len(baseline.cells)} cells, {len(sessions)} sessions, {dates[0]} to {dates[-1]}"
+    dates = [when[:10] for when in baseline.sessions.values()]
+    cells, sessions = len(baseline.cells), len(dates)
+    return (
+        f"{cells} cell{'s' * (cells != 1)}, {sessions} session{'s' * (sessions != 1)},"
+        f" {dates[0]} to {dates[-1]}"
+    )
 
 
 def _show(store: BaselineStore, arguments: argparse.Namespace) -> list[str]:
@@ -91,9 +114,51 @@ def _merge(store: BaselineStore, arguments: argparse.Namespace) -> list[str]:
     return [f"{arguments.baseline}: {_size(store.load(arguments.baseline))}; {added} of them from here"]
 
 
+def _promote(store: BaselineStore, arguments: argparse.Namespace) -> list[str]:
+    name = arguments.baseline
+    check_name(name)
+    if arguments.source == name:
+        message = f"{name!r} is where it would be taken from and where it would be put"
+        raise UsageError(message)
+    source = store.load(arguments.source)
+    wanted = arguments.session or list(source.sessions)[-1:]
+    for session in wanted:
+        if session not in source.sessions:
+            message = f"{source.name!r} has no session {session!r}: {nearest(session, source.sessions)}"
+            raise UsageError(message)
+    chosen = source.only(wanted)
+    target = store.load(name) if name in store.names() else Baseline(name, {})
+    left_out = [f"  left out  {cell}: {why}" for cell, why in sorted(source.left_out.items())]
+    if not chosen.cells:
+        raise UsageError("\n".join([f"there is nothing in {source.name!r} to promote", *left_out]))
+    lines = [f"{'would be taken' if arguments.dry_run else 'taken'} from {', '.join(wanted)}:"]
+    for cell, entries in sorted(chosen.cells.items()):
+        there = target.cells.get(cell, {})
+        lines += [f"  {cell}{_beside(entry, there, id_)}" for id_, entry in entries.items()]
+    if arguments.dry_run:
+        return [*lines, *left_out, "dry run: nothing was written"]
+    store.merge(chosen, name)
+    return [*lines, *left_out, f"{name}: {_size(store.load(name))}"]
+
+
+def _beside(entry: SessionEntry, there: Mapping[str, SessionEntry], session: str) -> str:
+    """Say what an entry is, beside what its cell has already."""
+    count = len(entry.replicates)
+    told = [f"{count} replicate{'s' * (count != 1)}", entry.treatment.version or "version unknown"]
+    if session in there:
+        told.append("was there already")
+    elif there:
+        newest = max(there.values(), key=lambda known: known.started_at)
+        told += mismatches(newest.conditions, entry.conditions)
+        told += changes(newest.treatment, entry.treatment)
+    else:
+        told.append("new")
+    return f"  ({'; '.join(told)})"
+
+
 def _prune(store: BaselineStore, arguments: argparse.Namespace) -> list[str]:
     dropped = store.prune(arguments.baseline, arguments.keep)
     return [f"{arguments.baseline}: {dropped} entries dropped; {_size(store.load(arguments.baseline))}"]
 
 
-_ACTIONS = {"list": _list, "show": _show, "merge": _merge, "prune": _prune}
+_ACTIONS = {"list": _list, "show": _show, "promote": _promote, "merge": _merge, "prune": _prune}

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pytest_llmbench.baselines.model import Baseline, CellDocument
+from pytest_llmbench.baselines.model import SCHEMA_VERSION, Baseline, CellDocument
 from pytest_llmbench.baselines.store import BaselineStore
 from pytest_llmbench.errors import BaselineMissing, StorageError, UsageError
 
@@ -129,7 +129,7 @@ def test_files_are_for_people(
     assert path.name == "tiny-glm.llama.tp01.gpux00%2Fshort%2Fc001.json"
     assert text == json.dumps(json.loads(text), indent=2, sort_keys=True) + "\n"
     assert '\n            "ttft.p50": 0.0121' in text
-    assert json.loads(text)["schema_version"] == "1.0"
+    assert json.loads(text)["schema_version"] == SCHEMA_VERSION
 
 
 WRITER = """
@@ -230,7 +230,8 @@ def test_the_default_is_the_only_one_or_main(
     [
         ("", "damaged .*Invalid JSON"),
         ('{"cell": "c", "sessions": {', "damaged .*Invalid JSON"),
-        ('{"cell": "c", "sessions": {}, "schema_version": "9.0"}', "damaged .*schema_version"),
+        ('{"cell": "c", "sessions": {}, "schema_version": "0.9"}', "damaged .*schema_version"),
+        ("[]", "damaged"),
         ('{"cell": "other", "sessions": {}}', "named for another cell than the one it holds, 'other'"),
     ],
 )
@@ -282,6 +283,7 @@ def test_a_report_of_an_earlier_session_is_a_baseline(
     save(store, environment, result)
     assert store.load(str(path)).cells == store.load("main").cells
     assert store.load(str(path.parent)).cells == store.load("main").cells
+    assert store.load(str(path)).parts == store.load("main").parts
     assert store.load(str(path)).record_command == "pytest -m bench --bench-save=main"
     path.write_text("[]", encoding="utf-8")
     with pytest.raises(StorageError, match=r"report\.json: is not a report"):
@@ -300,8 +302,35 @@ def test_a_tests_cells_are_known_by_its_node_id(
     assert baseline.missing("u") == ()
 
 
+def test_what_of_a_report_does_not_describe_its_cell_is_told(
+    store: BaselineStore, tmp_path: Path, make_result: MakeResult, environment: EnvironmentRecord
+) -> None:
+    """Invalid, measured beside others, or the tried side of an A/B: left out, and the reason is kept."""
+    good, bad = make_result(), make_result(concurrency=8)
+    bad = bad.model_copy(
+        update={"validity": bad.validity.model_copy(update={"valid": False, "reasons": ("late",)})}
+    )
+    beside = make_result(concurrency=4, neighbours=("someone",))
+    tried = make_result(concurrency=2)
+    tried = tried.model_copy(update={"deployment": tried.deployment.model_copy(update={"side": "b"})})
+    report = {
+        "session": {"id": "s1", "started_at": WHEN},
+        "environment": environment.model_dump(mode="json"),
+        "results": [result.model_dump(mode="json") for result in (good, bad, beside, tried)],
+    }
+    (tmp_path / "report.json").write_text(json.dumps(report), encoding="utf-8")
+    baseline = store.load(str(tmp_path))
+    assert set(baseline.cells) == {good.cell}
+    assert baseline.left_out == {
+        bad.cell: "invalid: late",
+        beside.cell: "measured beside others",
+        tried.cell: "the tried side of an A/B",
+    }
+
+
 def test_merging_documents_is_copying_entries() -> None:
     """An empty merge changes nothing."""
     document = CellDocument(cell="c", sessions={})
     assert document.merged({}) == document
+    assert Baseline("main", {}).sessions == {}
     assert Baseline("main", {}).record_command.endswith("--bench-save=main")
