@@ -53,7 +53,6 @@ def project(folder: Path, deployments: int) -> None:
         for index in range(_GPUS)
     ]
     (folder / "gpus.json").write_text(json.dumps(gpus))
-    (folder / "locks").mkdir()
     (folder / "config").mkdir()
     models = "".join(
         f"  - {{id: m{number}, source: 'builtin:tiny-glm', gpus: {_REQUESTS},\n"
@@ -71,7 +70,7 @@ def start(folder: Path, results: str, replicates: int, *arguments: str) -> subpr
     """Start a session."""
     environment = {
         **os.environ,
-        "TMPDIR": str(folder / "locks"),
+        "LLMBENCH_LOCK_DIR": str(folder / "locks"),
         "LLMBENCH_GPU_INVENTORY": str(folder / "gpus.json"),
     }
     command = [

@@ -35,13 +35,14 @@ def activate(config: pytest.Config, settings: Settings) -> tuple[Session, Report
     """
     worker_input = getattr(config, "workerinput", None)
     servers = Path(worker_input["llmbench_servers"]) if worker_input else None
+    worker = worker_input["workerid"] if worker_input else ""
     with usage_errors():
         _add_backends(config)
         session = Session(
             settings,
             config.rootpath,
             servers_folder=lambda: servers or reporting.folder.servers,
-            progress=ProgressLine(None if servers else _uncaptured(config)),
+            progress=ProgressLine(_uncaptured(config), worker=worker),
             is_worker=servers is not None,
         )
     reporting = Reporting(session, config.rootpath)

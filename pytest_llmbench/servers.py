@@ -66,7 +66,7 @@ class Servers:
         """Since the last report; servers that somebody else started do not count."""
         self._progress = progress
         self._start_timeout, self._wait_timeout = start_timeout, wait_timeout
-        self._host = Host(progress.show, wait_timeout)
+        self._host = Host(progress.waiting, wait_timeout)
         self._gpu_rules, self._facts_of = gpu_rules or {}, facts_of
         self._keep, self._rebuild, self._model_folders = keep, rebuild, model_folders
         self._live: dict[Deployment, RunningServer] = {}
@@ -145,7 +145,7 @@ class Servers:
             timeout=self._wait_timeout,
             # What a kept server has is wanted.
             await_memory=not self._keep,
-            on_wait=lambda text: self._progress.show(f"{deployment.id}: {text}"),
+            on_wait=lambda text: self._progress.waiting(f"{deployment.id}: {text}"),
         ) as gpus:
             yield gpus
 

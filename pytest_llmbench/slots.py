@@ -3,19 +3,25 @@
 A file has so many slots; a process takes some of them, or all. The kernel frees them with their holder, so a
 killed process blocks nobody. Each holder leaves a line that says who it is and what for: those who wait can
 tell, and a measurement can name its neighbours.
+
+All users of a host share these files, so what others wrote into them is shown and not trusted.
 """
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
+import functools
 import os
+import pwd
+import secrets
 import struct
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_llmbench.errors import StorageError
+from pytest_llmbench.shared_files import is_current, open_shared
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,16 +34,19 @@ _HAS_RANGES = hasattr(fcntl, "F_OFD_SETLK")
 _FLOCK = struct.Struct("hhqqi4x")
 _RECORD = 200
 _POLL_SECONDS = 0.05
+# Process ids of two containers that share the folder may be the same.
+_OURS = secrets.token_hex(4)
 
 
 class Holder(NamedTuple):
-    """Who holds slots: a process, and what for."""
+    """Who holds slots: a process, its user, and what for."""
 
     pid: int
+    user: str
     what: str
 
     def __str__(self) -> str:
-        return f"{self.what} (pid {self.pid})" if self.pid else "another process"
+        return f"{self.what} (pid {self.pid}, {self.user})" if self.pid else "another process"
 
 
 @dataclass(slots=True)
@@ -72,10 +81,12 @@ class SlotFile:
         Raises:
             StorageError: the file cannot be made or locked.
         """
-        descriptor = self._open()
+        descriptor = open_shared(self._path)
         try:
             for first in range(self._slots - count + 1):
                 if self._lock(descriptor, first, count):
+                    if not is_current(self._path, descriptor):
+                        break  # removed meanwhile: others lock the next one, and so shall we
                     self._sign(descriptor, first, what)
                     return Held(descriptor, first)
         except OSError as error:
@@ -92,28 +103,12 @@ class SlotFile:
         """Say who holds slots, this process left out."""
         if not _HAS_RANGES:
             return ()
-        descriptor = self._open()
+        descriptor = open_shared(self._path)
         try:
             found = [self._signed(descriptor, first) for first in _held(descriptor, 0, self._slots)]
         finally:
             os.close(descriptor)
-        return tuple(dict.fromkeys(holder for holder in found if holder.pid != os.getpid()))
-
-    def _open(self) -> int:
-        # Opened by others with O_CREAT, a file in a folder like /tmp is refused (fs.protected_regular).
-        flags = os.O_RDWR | os.O_CLOEXEC
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            with contextlib.suppress(FileNotFoundError):
-                return os.open(self._path, flags)
-            with contextlib.suppress(FileExistsError):
-                descriptor = os.open(self._path, flags | os.O_CREAT | os.O_EXCL, 0o666)
-                os.fchmod(descriptor, 0o666)  # whatever the umask: it is for all users
-                return descriptor
-            return os.open(self._path, flags)
-        except OSError as error:
-            message = f"cannot open the lock: {error.strerror or error}"
-            raise StorageError(message, file=self._path) from error
+        return tuple(dict.fromkeys(holder for holder in found if holder))
 
     def _lock(self, descriptor: int, first: int, count: int) -> bool:
         try:
@@ -127,14 +122,31 @@ class SlotFile:
         return True
 
     def _sign(self, descriptor: int, first: int, what: str) -> None:
-        line = f"{os.getpid()} {what}".encode()[: _RECORD - 1].ljust(_RECORD)
+        line = f"{_OURS} {os.getpid()} {_user()} {what}".encode()[: _RECORD - 1].ljust(_RECORD)
         with contextlib.suppress(OSError):  # a full disk takes no lock from us
             os.pwrite(descriptor, line, first * _RECORD)
 
-    def _signed(self, descriptor: int, first: int) -> Holder:
+    def _signed(self, descriptor: int, first: int) -> Holder | None:
+        """Return who holds a slot, None for ourselves."""
         text = os.pread(descriptor, _RECORD, first * _RECORD).decode(errors="replace").strip("\0 ")
-        pid, _, what = text.partition(" ")
-        return Holder(int(pid), what) if pid.isdecimal() else Holder(0, "")
+        token, pid, user, what = [*_printable(text).split(" ", 3), "", "", "", ""][:4]
+        if token == _OURS:
+            return None
+        return Holder(int(pid), user, what) if pid.isdecimal() else Holder(0, "", "")
+
+
+@functools.cache
+def _user() -> str:
+    """Name the user this process works for; not LOGNAME, which says what it is told to."""
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return str(os.geteuid())
+
+
+def _printable(text: str) -> str:
+    """Take out what would change a terminal: anybody may have written it."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 def wait_for(

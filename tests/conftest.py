@@ -7,14 +7,23 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_llmbench.records import EnvironmentRecord, ResultRecord, SessionRecord
+from pytest_llmbench.shared_files import LOCK_FOLDER
 from tests.never_late import lift_limits
 from tests.records import result_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 pytest_plugins = ["pytester"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_locks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Take turns with nobody else on this host: its other sessions measure nothing that is ours."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(LOCK_FOLDER, str(tmp_path_factory.getbasetemp() / "locks"))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -21,7 +21,8 @@ _MODULES = {
 
 _LAYERS = (
     {"errors"},
-    {"records", "files", "slots"},
+    {"records", "files", "shared_files"},
+    {"slots"},
     {"spec", "client", "models", "backends", "metrics", "search"},
     {"workloads", "baselines", "telemetry"},
     {"runtimes", "reports", "result"},

@@ -85,14 +85,31 @@ def test_nothing_done_is_no_estimate() -> None:
     assert stream.getvalue() == "\n  x: 0/10 requests · 12 s\n"
 
 
-def test_without_a_terminal_of_its_own_it_is_silent() -> None:
-    """On xdist's workers standard error is not the user's."""
+def test_what_is_waited_for_comes_with_a_way_out() -> None:
+    """Whoever waits for others can end that, or bound it."""
     clock, stream = Clock(), io.StringIO()
-    line = ProgressLine(None, stream, clock)
+    line = ProgressLine(stream=stream, clock=clock)
+    clock.now += 60
+    line.waiting("waiting for b")
+    assert stream.getvalue() == (
+        "\n  waiting for b · 60 s (Ctrl-C ends it, --bench-wait-timeout bounds it)\n"
+    )
+
+
+def test_a_worker_tells_what_it_waits_for() -> None:
+    """One line every ten seconds with its name, on a terminal too; how far it is would be one too many."""
+    clock, stream = Clock(), Terminal()
+    line = ProgressLine(stream=stream, clock=clock, worker="gw1")
     clock.now += 60
     line.show("x")
+    line.measuring("x", 1, 1, Progress(finished=0, failed=0, total=10))
     line.clear()
     assert stream.getvalue() == ""
+    for _ in range(15):
+        clock.now += 1
+        line.waiting("waiting for b")
+    assert stream.getvalue().startswith("\n  [gw1] waiting for b · 61 s (")
+    assert stream.getvalue().count("waiting") == 2
 
 
 def test_it_writes_outside_pytests_capturing() -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_llmbench.errors import StorageError
+from pytest_llmbench import slots
 from pytest_llmbench.slots import SlotFile, wait_for
+from tests.users import USER
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,11 +68,12 @@ def test_slots_are_taken_beside_each_other(file: SlotFile) -> None:
 def test_another_process_is_named_and_its_death_frees_its_slots(file: SlotFile, tmp_path: Path) -> None:
     """The kernel gives back what a killed process held, and whoever waits can tell who that is."""
     small, rest = holder(tmp_path, 3, "measuring a"), holder(tmp_path, 5, "starting b")
-    assert sorted(file.holders()) == sorted([(small.pid, "measuring a"), (rest.pid, "starting b")])
-    assert str(file.holders()[0]) == f"measuring a (pid {small.pid})"
+    holders = [(small.pid, USER, "measuring a"), (rest.pid, USER, "starting b")]
+    assert sorted(file.holders()) == sorted(holders)
+    assert str(file.holders()[0]) == f"measuring a (pid {small.pid}, {USER})"
     assert file.take(10, "all") is None
     end(small)
-    assert [what for _, what in file.holders()] == ["starting b"]
+    assert [what for _, _, what in file.holders()] == ["starting b"]
     end(rest)
     held = file.take(10, "all")
     assert held
@@ -92,7 +95,7 @@ def test_waiting(file: SlotFile, tmp_path: Path) -> None:
     assert wait_for(lambda: file.take(10, "y"), queue, "y", timeout=0, on_wait=on_wait) is None
     held = wait_for(lambda: file.take(10, "y"), queue, "y", timeout=60, on_wait=on_wait)
     assert held
-    assert waited[0] == ((other.pid, "x"),)
+    assert waited[0] == ((other.pid, USER, "x"),)
     held.release()
 
 
@@ -111,16 +114,36 @@ def test_the_queue_keeps_small_wishes_behind_a_large_one(file: SlotFile, tmp_pat
     half.release()
 
 
-def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
-    """The file is named."""
-    (tmp_path / "file").touch()
-    with pytest.raises(StorageError, match=r"file/x\.lock: cannot open the lock: "):
-        SlotFile(tmp_path / "file" / "x.lock", 1).take(1, "x")
+def test_a_holder_elsewhere_with_our_process_id(file: SlotFile, tmp_path: Path) -> None:
+    """Two containers that share the folder may both have a process 7: it is not taken for ourselves."""
+    other = holder(tmp_path, 4, "measuring a")
+    path = tmp_path / "x.lock"
+    path.write_bytes(path.read_bytes().replace(str(other.pid).encode(), str(os.getpid()).encode(), 1))
+    assert file.holders() == ((os.getpid(), USER, "measuring a"),)
+    end(other)
 
 
-def test_all_users_may_lock(file: SlotFile, tmp_path: Path) -> None:
-    """Whatever the umask of who came first."""
-    held = file.take(1, "x")
+def test_what_others_wrote_is_only_shown(file: SlotFile, tmp_path: Path) -> None:
+    """Whatever stands there, it neither fails nor does anything to the terminal."""
+    other = holder(tmp_path, 4, "a\x1b[2Jb")
+    assert [what for _, _, what in file.holders()] == ["a?[2Jb"]
+    (tmp_path / "x.lock").write_bytes(b"\xff" * 200)
+    assert [str(one) for one in file.holders()] == ["another process"]
+    end(other)
+
+
+def test_a_file_that_was_removed(file: SlotFile, tmp_path: Path) -> None:
+    """Whoever opened it before and locks it after has nothing: the others lock a new one."""
+    path = tmp_path / "x.lock"
+    held = file.take(1, "first")
     assert held
     held.release()
-    assert (tmp_path / "x.lock").stat().st_mode & 0o777 == 0o666
+    old = os.open(path, os.O_RDWR)
+    path.unlink()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(slots, "open_shared", lambda _path: os.dup(old))
+        assert file.take(10, "late") is None
+    os.close(old)
+    held = file.take(10, "new")
+    assert held
+    held.release()

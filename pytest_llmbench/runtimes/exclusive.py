@@ -5,16 +5,16 @@ Host-wide, across sessions and users. Loads may run beside each other; a measure
 
 from __future__ import annotations
 
-import tempfile
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_llmbench.errors import ServerError
+from pytest_llmbench.shared_files import lock_folder
 from pytest_llmbench.slots import SlotFile, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 __all__ = ["Host"]
 
@@ -28,7 +28,7 @@ class Host:
     """
 
     def __init__(self, on_wait: Callable[[str], None], timeout: float, folder: Path | None = None) -> None:
-        folder = folder or Path(tempfile.gettempdir())
+        folder = folder or lock_folder()
         self._file = SlotFile(folder / "pytest-llmbench.lock", _SLOTS)
         self._queue = SlotFile(folder / "pytest-llmbench.queue", 1)
         self._on_wait, self._timeout = on_wait, timeout

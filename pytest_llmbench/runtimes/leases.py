@@ -8,14 +8,13 @@ what dead owners left on the GPUs is swept, and their memory awaited.
 from __future__ import annotations
 
 import math
-import tempfile
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_llmbench.errors import ServerError
+from pytest_llmbench.shared_files import lock_folder
 from pytest_llmbench.slots import Held, Holder, SlotFile, wait_for
 from pytest_llmbench.spec.impossible import too_big
 from pytest_llmbench.spec.rules import is_gpu
@@ -23,6 +22,7 @@ from pytest_llmbench.telemetry.visible import chosen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from pytest_llmbench.models.facts import ModelFacts
     from pytest_llmbench.spec.deployment import Deployment
@@ -52,7 +52,7 @@ class GpuPool:
     rules: Mapping[str, tuple[Rule, ...]] = field(default_factory=dict)
     facts_of: Callable[[str], ModelFacts | None] = lambda _source: None
     sweep: Callable[[], None] = lambda: None
-    folder: Path = field(default_factory=lambda: Path(tempfile.gettempdir()))
+    folder: Path = field(default_factory=lock_folder)
 
     def shortage(self, deployment: Deployment) -> str | None:
         """Say why this machine can never run the deployment; None if it can once enough GPUs are free."""

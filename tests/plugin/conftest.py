@@ -20,6 +20,7 @@ import pytest
 
 from pytest_llmbench.runtimes.base import StartContext
 from pytest_llmbench.runtimes.embedded import Embedded
+from pytest_llmbench.shared_files import LOCK_FOLDER
 from pytest_llmbench.spec.deployment import Deployment
 from tests import never_late
 from tests.plugin.fake_engine import FakeEngine
@@ -167,7 +168,7 @@ def _own_environment(model_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None
     """Keep this process's options, cache and lateness out of the runs."""
     never_late.lift_limits(monkeypatch.setattr)
     for name in os.environ:
-        if name.startswith("LLMBENCH_"):
+        if name.startswith("LLMBENCH_") and name != LOCK_FOLDER:
             monkeypatch.delenv(name)
     monkeypatch.setenv("LLMBENCH_CACHE_DIR", str(model_cache))
 

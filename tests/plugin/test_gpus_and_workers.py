@@ -31,8 +31,7 @@ def four_gpus(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         for index in range(4)
     ]
     (tmp_path / "gpus.json").write_text(json.dumps(gpus))
-    (tmp_path / "locks").mkdir()
-    monkeypatch.setenv("TMPDIR", str(tmp_path / "locks"))
+    monkeypatch.setenv("LLMBENCH_LOCK_DIR", str(tmp_path / "locks"))
     monkeypatch.setenv("LLMBENCH_GPU_INVENTORY", str(tmp_path / "gpus.json"))
     (project.root / "mine.yaml").write_text(CONFIG)
     return project

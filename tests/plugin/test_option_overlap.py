@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pytest_llmbench.runtimes.exclusive import Host
 from pytest_llmbench.slots import SlotFile
+from tests.users import USER
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,15 +22,15 @@ def test_neighbours_are_recorded_and_nothing_is_judged(
     project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was measured beside others enters no baseline, and is compared with none."""
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setenv("LLMBENCH_LOCK_DIR", str(tmp_path))
     assert project("--bench-save=main", own_process=True).code == 0
     arguments = ("--bench-overlap", "--bench-compare=main", "--bench-compare-fail=ttft.p50:0.0001%")
     with Host(print, 0, tmp_path).overlapping("measuring b"):
         left = project(*arguments, "--bench-save=other", own_process=True)
     assert left.code == 0, left.out
-    assert left.result["neighbours"] == [f"measuring b (pid {os.getpid()})"]
+    assert left.result["neighbours"] == [f"measuring b (pid {os.getpid()}, {USER})"]
     assert left.result["verdict"]["verdict"] == "none"
-    assert f"measured beside measuring b (pid {os.getpid()})" in left.out
+    assert f"measured beside measuring b (pid {os.getpid()}, {USER})" in left.out
     assert "nothing saved" in left.out
     alone = project("--bench-overlap", own_process=True)
     assert alone.result["neighbours"] == []
@@ -40,7 +41,7 @@ def test_a_window_of_its_own_is_respected(
     project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Who overlaps still waits for who does not."""
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setenv("LLMBENCH_LOCK_DIR", str(tmp_path))
     queue = SlotFile(tmp_path / "pytest-llmbench.queue", 1)
     order: list[str] = []
 

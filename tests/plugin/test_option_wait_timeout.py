@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def test_who_measures_too_long(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The test fails, and says for whom it waited; nothing is measured beside a window."""
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setenv("LLMBENCH_LOCK_DIR", str(tmp_path))
     with Host(print, 0, tmp_path).measuring("measuring something long"):
         left = project("--bench-wait-timeout=0.5", own_process=True)
     assert left.code == 1, left.out
@@ -30,7 +30,7 @@ def test_who_measures_too_long(project: Project, tmp_path: Path, monkeypatch: py
 
 def test_gpus_that_somebody_keeps(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An error of its own, not a skip: the GPU is there. The next test may get it."""
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setenv("LLMBENCH_LOCK_DIR", str(tmp_path))
     gpu = {"index": 0, "uuid": "GPU-0", "name": "H100", "memory": 80, "used": 0}
     (tmp_path / "gpus.json").write_text(json.dumps([gpu]))
     monkeypatch.setenv("LLMBENCH_GPU_INVENTORY", str(tmp_path / "gpus.json"))

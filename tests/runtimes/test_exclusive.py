@@ -10,6 +10,7 @@ import pytest
 
 from pytest_llmbench.errors import ServerError
 from pytest_llmbench.runtimes.exclusive import Host
+from tests.users import USER
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,7 +44,7 @@ def test_a_measurement_is_alone(tmp_path: Path) -> None:
     """Neither measured nor loaded is beside it; who waits is told for whom, and until when."""
     process = other(tmp_path, "measuring", "measuring a")
     for attempt in ("measuring", "loading", "overlapping"):
-        message = rf"^b: waited 0 s \(--bench-wait-timeout\) for measuring a \(pid {process.pid}\)$"
+        message = rf"^b: waited 0 s \(--bench-wait-timeout\) for measuring a \(pid {process.pid}, {USER}\)$"
         with pytest.raises(ServerError, match=message), getattr(host(tmp_path), attempt)("b"):
             pass
     told: list[str] = []
@@ -55,7 +56,7 @@ def test_a_measurement_is_alone(tmp_path: Path) -> None:
     with host(tmp_path, on_wait, 60).measuring("measuring b"):
         pass
     process.communicate()
-    assert told[0] == f"waiting for measuring a (pid {process.pid})"
+    assert told[0] == f"waiting for measuring a (pid {process.pid}, {USER})"
 
 
 def test_loads_may_run_beside_each_other(tmp_path: Path) -> None:
@@ -74,8 +75,8 @@ def test_overlapping_measurements_know_each_other(tmp_path: Path) -> None:
     """Whoever was there at any time of the window."""
     process = other(tmp_path, "overlapping", "measuring a")
     with host(tmp_path).overlapping("measuring b") as look:
-        assert look() == (f"measuring a (pid {process.pid})",)
+        assert look() == (f"measuring a (pid {process.pid}, {USER})",)
         process.communicate("\n")
-        assert look() == (f"measuring a (pid {process.pid})",)
+        assert look() == (f"measuring a (pid {process.pid}, {USER})",)
     with host(tmp_path).overlapping("measuring b") as look:
         assert look() == ()

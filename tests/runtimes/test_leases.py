@@ -16,6 +16,7 @@ from pytest_llmbench.runtimes.leases import GpuPool
 from pytest_llmbench.spec.deployment import Deployment
 from pytest_llmbench.spec.files import Rule
 from pytest_llmbench.telemetry.listed import Listed
+from tests.users import USER
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -223,7 +224,7 @@ def test_a_killed_owner_gives_back(tmp_path: Path) -> None:
     with two.leased(asks(2), timeout=60, on_wait=on_wait) as leased:
         assert indices(leased) == [0, 1]
     owner.communicate()
-    assert told[0] == f"waiting for 2 GPUs (old.vllm.tp01.gpux02 (pid {owner.pid}) has 0,1)"
+    assert told[0] == f"waiting for 2 GPUs (old.vllm.tp01.gpux02 (pid {owner.pid}, {USER}) has 0,1)"
 
 
 def test_small_requests_do_not_starve_a_large_one(tmp_path: Path) -> None:
