@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 from pytest_llmbench.backends.arguments import load_table
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["ServedBackend"]
 
 
-class ServedBackend(GenericBackend):
+class ServedBackend(GenericBackend, ABC):
     """The base of engines that are started. An engine says `identity` and `parallelism` in its own words."""
 
     images: Mapping[Accelerator, str] = {}
@@ -72,10 +73,11 @@ class ServedBackend(GenericBackend):
             *deployment.extra_args,
         ]
 
+    @abstractmethod
     def identity(self, launch: Launch) -> Sequence[str]:
         """Write model, name and address."""
-        raise NotImplementedError
 
+    @abstractmethod
     def parallelism(
         self, deployment: Deployment, launch: Launch, args: Mapping[str, ArgValue]
     ) -> Sequence[str]:
@@ -84,7 +86,6 @@ class ServedBackend(GenericBackend):
         Raises:
             UsageError: the engine cannot be spread so.
         """
-        raise NotImplementedError
 
     def environment(self, deployment: Deployment, launch: Launch) -> dict[str, str]:
         """Give the key by a variable: the command line can be seen by every process of the host.
