@@ -47,6 +47,8 @@ class Treatment(_Stored):
 
     version: str | None = None
     image: str | None = None
+    image_digest: str | None = None
+    """Which image that was: a tag can be moved. None where the server was in no container."""
     args: dict[str, Scalar] = {}
     env: tuple[str, ...] = ()
     driver: str | None = None
@@ -84,10 +86,11 @@ def _state(gpu: GpuRecord) -> Iterator[str]:
 def treatment_of(result: ResultRecord, environment: EnvironmentRecord) -> Treatment:
     """Take what was run: the version the server reported before the one that was asked for."""
     deployment = result.deployment
-    reported = result.server.facts.get("version")
+    reported, digest = (result.server.facts.get(name) for name in ("version", "image_digest"))
     return Treatment(
         version=str(reported) if reported is not None else deployment.version,
         image=deployment.image,
+        image_digest=str(digest) if digest is not None else None,
         args=dict(sorted(deployment.args.items())),
         env=tuple(sorted(deployment.env)),
         driver=environment.driver if deployment.gpus and deployment.runtime != "external" else None,
@@ -125,6 +128,8 @@ def changes(baseline: Treatment, candidate: Treatment) -> tuple[str, ...]:
         _change(name, getattr(baseline, name), getattr(candidate, name))
         for name in ("version", "image", "driver")
     ]
+    if baseline.image_digest and candidate.image_digest:
+        found.append(_change("image digest", baseline.image_digest, candidate.image_digest))
     found += [
         _change(f"argument {name}", baseline.args.get(name), candidate.args.get(name))
         for name in sorted({*baseline.args, *candidate.args})

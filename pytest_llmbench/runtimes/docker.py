@@ -42,13 +42,13 @@ from pytest_llmbench.runtimes.containers.wiring import (
     cache_volumes,
     devices,
     limits,
+    seeing,
 )
 from pytest_llmbench.runtimes.gpus import gpu_shortage
 from pytest_llmbench.runtimes.keys import resolve_api_key, resolve_secrets
 from pytest_llmbench.runtimes.owner import this_process
 from pytest_llmbench.runtimes.readiness import answers_as, read_log, wait_until_ready
 from pytest_llmbench.runtimes.server import Secret, Server
-from pytest_llmbench.telemetry.visible import visibility
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -205,8 +205,7 @@ def _wiring(order: _Order, *, near: bool) -> tuple[Wiring, Tag]:
     )
     caches = cache_volumes(container, order.image.exact)
     environment = {
-        # NVIDIA's are handed over one by one; of AMD's, a container sees all, and is told which to use.
-        **(visibility(context.gpus) if accelerator_of(context) == "rocm" else {}),
+        **seeing(context),
         **order.backend.environment(deployment, launch),
         **dict(deployment.env),
         **order.secrets,
@@ -261,7 +260,8 @@ def _ready(
     facts |= {
         "engine": backend.name,
         "image": order.image.reference,
-        "image_digest": order.image.exact,
+        # An id means something on this host only; it names a build of ours as exactly.
+        "image_digest" if order.image.digest else "image_id": order.image.exact,
         "address": "container" if near else "published port",
     }
     if order.image.previous:

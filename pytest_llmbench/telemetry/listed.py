@@ -2,7 +2,8 @@
 
     [{"index": 0, "uuid": "GPU-0", "name": "NVIDIA H100", "memory": 85899345920, "used": 0, "numa": 0}]
 
-`used` may be changed while it is read: as a driver, it is asked again and again.
+`used` may be changed while it is read: as a driver, it is asked again and again. With a `vendor` (`nvidia`,
+`amd`) servers are told to use them, and containers are given them.
 """
 
 from __future__ import annotations
@@ -37,7 +38,14 @@ class Listed:
     def gpus(self) -> tuple[GpuInfo, ...]:
         """Return what is listed."""
         return tuple(
-            GpuInfo(one["index"], one["name"], one["uuid"], one["memory"], "listed", numa=one.get("numa"))
+            GpuInfo(
+                one["index"],
+                one["name"],
+                one["uuid"],
+                one["memory"],
+                one.get("vendor", "listed"),
+                numa=one.get("numa"),
+            )
             for one in self._read()
         )
 

@@ -60,6 +60,23 @@ def test_the_version_is_the_one_the_server_reported(
     assert treatment_of(result.model_copy(update={"server": server}), environment).version == "4521"
 
 
+def test_a_tag_that_moved_is_another_treatment(
+    make_result: Callable[..., ResultRecord], environment: EnvironmentRecord
+) -> None:
+    """The same reference with another digest is a suspect; a side that was in no container has none."""
+    result = make_result()
+
+    def treatment(digest: str | None) -> Treatment:
+        facts = {"image_digest": digest} if digest else {}
+        server = result.server.model_copy(update={"facts": facts})
+        return treatment_of(result.model_copy(update={"server": server}), environment)
+
+    first, second = (f"sha256:{letter * 64}" for letter in "ab")
+    assert changes(treatment(first), treatment(second)) == (f"image digest: {first} -> {second}",)
+    assert changes(treatment(first), treatment(first)) == ()
+    assert changes(treatment(None), treatment(first)) == ()
+
+
 def test_changed_treatment_is_listed() -> None:
     """Version, arguments and names of variables, each with before and after."""
     before = Treatment(version="b1", args={"a": 1, "b": True, "same": 0.5}, env=("OLD", "BOTH"))

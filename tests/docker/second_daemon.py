@@ -19,9 +19,13 @@ _BRIDGE = "llmbench-test0"
 
 
 class SecondDaemon:
-    """Has a data folder, a socket and a bridge of its own between `with` and its end."""
+    """Has a data folder, a socket and a bridge of its own between `with` and its end.
 
-    def __init__(self) -> None:
+    `programs` is a folder whose programs it finds before those of the host.
+    """
+
+    def __init__(self, programs: Path | None = None) -> None:
+        self._path = os.pathsep.join(filter(None, (str(programs or ""), os.environ.get("PATH"))))
         # Paths of sockets must be short.
         self._folder = Path(tempfile.mkdtemp(prefix="lb", dir="/var/tmp"))
         self.url = f"unix://{self._folder}/docker.sock"
@@ -58,6 +62,7 @@ class SecondDaemon:
                 ],
                 stdout=log,
                 stderr=log,
+                env={**os.environ, "PATH": self._path},
             )
         while not daemon_answers(self.url):
             assert self._process.poll() is None, (folder / "log").read_text(encoding="utf-8")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_llmbench.errors import UsageError
 from pytest_llmbench.runtimes.containers.daemon import sdk
 from pytest_llmbench.runtimes.containers.labels import CACHE_VOLUMES
 from pytest_llmbench.runtimes.containers.reach import CONTAINER_PORT
+from pytest_llmbench.telemetry.visible import visibility
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from pytest_llmbench.runtimes.containers.mounts import Mount
     from pytest_llmbench.spec.deployment import Deployment
 
-__all__ = ["Wiring", "accelerator_of", "cache_volumes"]
+__all__ = ["Wiring", "accelerator_of", "cache_volumes", "devices", "limits", "seeing"]
 
 _AMD_DEVICES = ("/dev/kfd", "/dev/dri")
 
@@ -77,12 +79,33 @@ def devices(context: StartContext) -> dict[str, Any]:
             arguments["device_requests"] = [request]
         case "rocm":
             arguments["devices"] = [f"{path}:{path}:rwm" for path in _AMD_DEVICES]
-            arguments["group_add"] = ["video", "render"]
+            arguments["group_add"] = _groups_of(_AMD_DEVICES)
         case "cpu":
             pass
     if context.cores:
         arguments["cpuset_cpus"] = ",".join(map(str, context.cores))
     return arguments
+
+
+def seeing(context: StartContext) -> dict[str, str]:
+    """Return the variables that show a container the GPUs it was given, and none where it has none.
+
+    NVIDIA's are handed over one by one. Of AMD's a container has all, and is told which to use. Images made
+    for GPUs ask for all of them, and get them where NVIDIA's runtime is the default one: `void` forbids it.
+    """
+    match accelerator_of(context):
+        case "rocm":
+            return visibility(context.gpus)
+        case "cpu":
+            return {"NVIDIA_VISIBLE_DEVICES": "void"}
+        case _:
+            return {}
+
+
+def _groups_of(devices: Sequence[str]) -> list[str]:
+    """Return the groups, by number, that may use devices of this host; an image may not know their names."""
+    paths = [path for device in map(Path, devices) for path in (device, *device.glob("*"))]
+    return sorted({str(path.stat().st_gid) for path in paths if path.is_char_device()} - {"0"})
 
 
 def limits(deployment: Deployment, container: Container) -> dict[str, Any]:

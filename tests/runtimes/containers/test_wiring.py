@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from pytest_llmbench.runtimes.containers.wiring import (
     cache_volumes,
     devices,
     limits,
+    seeing,
 )
 from pytest_llmbench.runtimes.gpus import GpuInfo
 from tests.runtimes.conftest import deployment
@@ -36,9 +38,19 @@ def test_gpus_are_handed_over_by_id() -> None:
 
 
 def test_without_gpus_there_are_no_devices() -> None:
-    """And the image is one for the CPU."""
+    """The image is one for the CPU, and where NVIDIA's runtime is the default it must not see all GPUs."""
     assert devices(StartContext(LOG)) == {}
     assert accelerator_of(StartContext(LOG)) == "cpu"
+    assert seeing(StartContext(LOG)) == {"NVIDIA_VISIBLE_DEVICES": "void"}
+
+
+def test_a_vendors_variables_are_its_own() -> None:
+    """NVIDIA's are handed over, so nothing is left to say; AMD's are all there, and named by their number."""
+    amd = tuple(replace(gpu, vendor="amd") for gpu in GPUS)
+    assert seeing(StartContext(LOG, gpus=GPUS)) == {}
+    assert seeing(StartContext(LOG, gpus=amd)) == {"ROCR_VISIBLE_DEVICES": "2,5"}
+    whole = [f"{path}:{path}:rwm" for path in ("/dev/kfd", "/dev/dri")]
+    assert devices(StartContext(LOG, gpus=amd))["devices"] == whole
 
 
 def test_limits_are_the_deployments_then_the_engines() -> None:
