@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_llmbench.backends import BACKENDS
+from pytest_llmbench.backends import BACKENDS, set_added
 from pytest_llmbench.errors import StorageError, UsageError, nearest
 from pytest_llmbench.metrics.slo import parse_slos
 from pytest_llmbench.models.builtin import BUILTINS
@@ -23,6 +24,8 @@ from pytest_llmbench.workloads.replay import read_replay
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import pytest
+
     from pytest_llmbench.metrics.slo import Slo
     from pytest_llmbench.models.facts import ModelFacts
     from pytest_llmbench.settings import Settings
@@ -30,7 +33,24 @@ if TYPE_CHECKING:
     from pytest_llmbench.spec.plan import Plan
     from pytest_llmbench.spec.workload import Workload
 
-__all__ = ["check_replay", "known_facts", "model_folders", "read_labels", "read_plan", "read_slos"]
+__all__ = [
+    "add_backends",
+    "check_replay",
+    "known_facts",
+    "model_folders",
+    "read_labels",
+    "read_plan",
+    "read_slos",
+]
+
+
+def add_backends(config: pytest.Config) -> None:
+    """Ask the project for engines of its own.
+
+    Raises:
+        UsageError: the name of one is taken.
+    """
+    set_added(chain.from_iterable(config.hook.pytest_llmbench_backends()))
 
 
 def read_plan(settings: Settings, rootdir: Path) -> tuple[Plan, dict[str, Workload]]:

@@ -6,8 +6,8 @@ import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pytest_llmbench.backends import BACKENDS
 from pytest_llmbench.backends.base import Image
+from pytest_llmbench.commands.engines import engines
 from pytest_llmbench.commands.planned import add_config, default_version
 from pytest_llmbench.commands.showing import Showing
 from pytest_llmbench.errors import UsageError
@@ -88,7 +88,7 @@ def _image(arguments: argparse.Namespace) -> Image:
             message = f"--build-arg takes NAME=VALUE, not {text!r}"
             raise UsageError(message)
         args[name] = value
-    backend = BACKENDS.get(arguments.folder)
+    backend = engines().get(arguments.folder)
     if backend is None or backend.container is None:
         folder: Path = dockerfiles(arguments.folder)
         version = {"VERSION": arguments.version} if arguments.version else {}

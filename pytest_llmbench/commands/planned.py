@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_llmbench.backends import BACKENDS
+from pytest_llmbench.commands.engines import engines
 from pytest_llmbench.planning import known_facts
 from pytest_llmbench.spec.load import default_files, load_configuration
 from pytest_llmbench.spec.resolve import resolve
@@ -37,10 +37,10 @@ def plan_of(config: Sequence[Path], selection: Selection) -> Plan:
     """Resolve what files and selection name.
 
     Raises:
-        UsageError: either is wrong.
+        UsageError: either is wrong, or the project's engines cannot be had.
     """
     configuration = load_configuration(default_files(Path.cwd(), list(config)), os.environ)
-    return resolve(configuration, selection, BACKENDS, known_facts)
+    return resolve(configuration, selection, engines(), known_facts)
 
 
 def planned(config: Sequence[Path], selection: Selection) -> tuple[Deployment, ...]:

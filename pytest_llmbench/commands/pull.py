@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from pytest_llmbench.backends import BACKENDS
+from pytest_llmbench.commands.engines import engines
 from pytest_llmbench.commands.planned import add_config, planned
 from pytest_llmbench.commands.showing import Showing
 from pytest_llmbench.errors import UsageError
@@ -50,8 +51,9 @@ have been moved, and is told if it was.
             Unavailable: no Docker.
             ServerStartError: an image cannot be had.
         """
-        backends = tuple(name for name in arguments.images if name in BACKENDS)
-        references = [name for name in arguments.images if name not in BACKENDS]
+        known = engines()
+        backends = tuple(name for name in arguments.images if name in known)
+        references = [name for name in arguments.images if name not in known]
         if backends or not references:
             references += _configured(arguments, backends)
         if not references:
