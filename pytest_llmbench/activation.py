@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_llmbench.backends import set_added
 from pytest_llmbench.fixtures import SESSION
 from pytest_llmbench.outcomes import usage_errors
-from pytest_llmbench.planning import read_plan
+from pytest_llmbench.planning import add_backends, read_plan
 from pytest_llmbench.progress import ProgressLine
 from pytest_llmbench.reporting import Reporting, SessionJunit
 from pytest_llmbench.session import Session
 from pytest_llmbench.spec.show import show
+from pytest_llmbench.termination import ending_on_sigterm
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,7 +36,7 @@ def activate(config: pytest.Config, settings: Settings) -> tuple[Session, Report
     servers = Path(worker_input["llmbench_servers"]) if worker_input else None
     worker = worker_input["workerid"] if worker_input else ""
     with usage_errors():
-        _add_backends(config)
+        add_backends(config)
         session = Session(
             settings,
             config.rootpath,
@@ -45,6 +44,9 @@ def activate(config: pytest.Config, settings: Settings) -> tuple[Session, Report
             progress=ProgressLine(_uncaptured(config), worker=worker),
             is_worker=servers is not None,
         )
+    signals = contextlib.ExitStack()
+    signals.enter_context(ending_on_sigterm())
+    config.add_cleanup(signals.close)
     reporting = Reporting(session, config.rootpath)
     config.stash[SESSION] = session
     if servers is not None:
@@ -60,15 +62,10 @@ def show_configuration(config: pytest.Config, settings: Settings) -> int:
         pytest.UsageError: the configuration or an option is wrong.
     """
     with usage_errors():
-        _add_backends(config)
+        add_backends(config)
         plan, _ = read_plan(settings, config.rootpath)
     print(show(plan), settings.describe(), sep="\n\n")  # noqa: T201 - what was asked for
     return int(pytest.ExitCode.OK)
-
-
-def _add_backends(config: pytest.Config) -> None:
-    """Ask the project for engines of its own."""
-    set_added(chain.from_iterable(config.hook.pytest_llmbench_backends()))
 
 
 def _uncaptured(config: pytest.Config) -> Callable[[], AbstractContextManager[None]]:

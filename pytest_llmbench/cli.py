@@ -12,16 +12,19 @@ from typing import TYPE_CHECKING, NoReturn
 
 from pytest_llmbench.commands import COMMANDS
 from pytest_llmbench.errors import LLMBenchError, UsageError
+from pytest_llmbench.termination import Terminated, ending_on_sigterm
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["FAILED", "INTERRUPTED", "USAGE", "main"]
+__all__ = ["FAILED", "INTERRUPTED", "TERMINATED", "USAGE", "main"]
 
 FAILED = 1
 """Exit code: a file could not be read or written."""
 INTERRUPTED = 130
 """Exit code: Ctrl-C, as shells have it."""
+TERMINATED = 143
+"""Exit code: SIGTERM, likewise."""
 USAGE = 4
 """Exit code: the command makes no sense; pytest's own for the same."""
 
@@ -46,11 +49,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         if arguments.command is None:
             parser.print_help(sys.stderr)
             return USAGE
-        code: int = arguments.command.run(arguments)
+        with ending_on_sigterm():
+            code: int = arguments.command.run(arguments)
         sys.stdout.flush()
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
         sys.stderr.write("\nllmbench: interrupted\n")
-        return INTERRUPTED
+        return TERMINATED if isinstance(interrupt, Terminated) else INTERRUPTED
     except LLMBenchError as error:
         return _fail(error, USAGE if isinstance(error, UsageError) else FAILED)
     except BrokenPipeError:

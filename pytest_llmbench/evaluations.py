@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import pytest
 
     from pytest_llmbench.client.generator import LoadGenerator
+    from pytest_llmbench.client.plan import Progress
     from pytest_llmbench.evals.base import Eval
     from pytest_llmbench.evals.outcome import EvalResult
     from pytest_llmbench.evals.replies import Reply
@@ -82,6 +83,11 @@ class Evaluations:
         what = f"{server.deployment.id} {chosen.name}"
         place = place_of(item)
         session = self._servers.folder().parent
+
+        def tell(progress: Progress) -> None:
+            self._servers.look_after(server)
+            self._progress.measuring(what, 1, 1, progress)
+
         with self._servers.alone(f"evaluating {what}") as look:
             result = evaluate(
                 server,
@@ -92,7 +98,7 @@ class Evaluations:
                 journal=lambda cell: replies_path(session, cell),
                 earlier=self._earlier,
                 replicate=place.replicate if place else 1,
-                on_progress=lambda progress: self._progress.measuring(what, 1, 1, progress),
+                on_progress=tell,
             )
             neighbours = look()
         record = record_evaluation(

@@ -169,6 +169,7 @@ class Measurements:
 
             def tell(run: int, progress: Progress) -> None:
                 look()
+                self._servers.look_after(server)
                 self._progress.measuring(what, run, runs, progress)
 
             unsettled = self._servers.settle(server)

@@ -157,6 +157,11 @@ class ActiveUnderXdist:
         if ids:
             self.reporting.open()
 
+    def pytest_unconfigure(self) -> None:
+        """Leave nothing of a worker's running either."""
+        if self.reporting.used:
+            self.session.sweep()
+
     def pytest_xdist_make_scheduler(self, config: pytest.Config, log: object) -> object:
         """Keep the tests of a deployment on one worker."""
         from pytest_llmbench.distribution import DeploymentScheduling  # noqa: PLC0415 - needs xdist

@@ -7,7 +7,9 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from pytest_llmbench.errors import MeasurementError, ServerError
 from pytest_llmbench.runtimes import RUNTIMES
+from pytest_llmbench.runtimes.activity import STOPPED, stands_still
 from pytest_llmbench.runtimes.base import StartContext
 from pytest_llmbench.runtimes.cores import server_cores
 from pytest_llmbench.runtimes.docker import sweep_containers
@@ -163,6 +165,18 @@ class Servers:
         """Why a server ended by itself, in one line; None while it runs."""
         return self._live[server.deployment].exited()
 
+    def look_after(self, server: Server) -> None:
+        """Give up what is under way on a server that was stopped: it would wait out every timeout.
+
+        One look into /proc; the server is not asked.
+
+        Raises:
+            MeasurementError: it stands still.
+        """
+        if stands_still(self._live[server.deployment].pid):
+            message = f"the server of {server.deployment.id} ended while it was measured: {STOPPED}"
+            raise MeasurementError(message)
+
     @contextlib.contextmanager
     def alone(self, what: str) -> Iterator[Callable[[], tuple[str, ...] | None]]:
         """Be the only one on this host that measures, loads or pulls; others are told `what`.
@@ -191,6 +205,11 @@ class Servers:
             yield
         finally:
             self._progress.clear()
+
+    def sweep(self) -> None:
+        """End what other processes of ours left that were killed before they could."""
+        with contextlib.suppress(ServerError):
+            _sweep()
 
     def close(self) -> None:
         """End any server that is still up."""

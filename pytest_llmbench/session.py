@@ -259,6 +259,11 @@ class Session:
             self.results.clear()
         setattr(report, REPORT_ATTRIBUTE, data)
 
+    def sweep(self) -> None:
+        """End what workers left that crashed, or were killed because they did not end in time."""
+        if any(deployment.runtime in {"docker", "process"} for deployment in self.plan.deployments):
+            self.servers.sweep()
+
     def close(self) -> None:
         """End the load generator, and any server that is still up."""
         self._generator.close()

@@ -21,7 +21,7 @@ _MODULES = {
 
 _LAYERS = (
     {"errors"},
-    {"records", "files", "shared_files"},
+    {"records", "files", "shared_files", "termination"},
     {"slots"},
     {"spec", "client", "models", "backends", "metrics", "search"},
     {"workloads", "baselines", "telemetry"},

@@ -14,6 +14,7 @@ import pytest
 from pytest_llmbench import cli
 from pytest_llmbench.commands import COMMANDS
 from pytest_llmbench.errors import StorageError
+from pytest_llmbench.termination import Terminated
 
 if TYPE_CHECKING:
     import argparse
@@ -109,6 +110,17 @@ def test_trouble_with_files_is_one_line_and_exit_1(
     monkeypatch.setattr(cli, "COMMANDS", (Grumpy(error),))
     assert cli.main(["grumpy"]) == cli.FAILED
     assert capsys.readouterr().err == message
+
+
+@pytest.mark.parametrize(
+    ("error", "code"), [(KeyboardInterrupt(), cli.INTERRUPTED), (Terminated("SIGTERM"), cli.TERMINATED)]
+)
+def test_interrupts_have_the_codes_of_shells(
+    error: BaseException, code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """128 and the number of the signal."""
+    monkeypatch.setattr(cli, "COMMANDS", (Grumpy(error),))
+    assert cli.main(["grumpy"]) == code
 
 
 def run(*argv: str, **environment: str) -> subprocess.CompletedProcess[str]:

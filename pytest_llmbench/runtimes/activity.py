@@ -1,4 +1,4 @@
-"""Whether a process and its children do something that brings a start forward: reading and filling memory."""
+"""What a process and its children are doing: reading and filling memory, or nothing at all."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["activity", "family", "memory_kills"]
+__all__ = ["STOPPED", "activity", "family", "memory_kills", "stands_still"]
 
 _GRAIN = 16 * 2**20
+
+STOPPED = "the server was stopped (SIGSTOP) and stands still"
+"""What is said of a server that `stands_still`."""
 
 
 def activity(pid: int) -> tuple[int, int]:
@@ -39,6 +42,19 @@ def family(pid: int) -> Iterator[int]:
         return
     for child in children:
         yield from family(child)
+
+
+def stands_still(pid: int) -> bool:
+    """Whether a process or a descendant of it was stopped by a signal; False where they cannot be seen."""
+    return any(_state(one) == "T" for one in family(pid))
+
+
+def _state(pid: int) -> str:
+    """Return a process's state as `ps` shows it; empty if there is none any more."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()[0]
+    except OSError:
+        return ""
 
 
 def memory_kills(pid: int) -> int:

@@ -60,6 +60,10 @@ class RunningServer(Protocol):
 
     server: Server
 
+    @property
+    def pid(self) -> int:
+        """The process that all of its others are below, as this host counts; 0 if there is none here."""
+
     def exited(self) -> str | None:
         """Why the server is gone, in one line; None while it runs."""
 

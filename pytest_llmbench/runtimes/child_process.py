@@ -10,6 +10,7 @@ import subprocess
 from typing import IO, TYPE_CHECKING, Any
 
 from pytest_llmbench.errors import StorageError
+from pytest_llmbench.runtimes.activity import STOPPED, stands_still
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -77,10 +78,10 @@ class ChildProcess:
         return report
 
     def exited(self) -> str | None:
-        """Say how the child ended; None while it runs."""
+        """Say how the child ended, or that it was stopped; None while it runs."""
         code = self._process.poll()
         if code is None:
-            return None
+            return STOPPED if stands_still(self.pid) else None
         if code < 0:
             return f"the server was ended by {signal_name(-code)}"
         return f"the server exited with code {code}"

@@ -35,6 +35,11 @@ class ExternalServer:
     def __init__(self, server: Server) -> None:
         self.server = server
 
+    @property
+    def pid(self) -> int:
+        """None that can be seen from here, or that would be ours to look after."""
+        return 0
+
     def exited(self) -> str | None:
         """Say that nothing listens at the address any more; None while something does, or a proxy knows."""
         if proxy_for(self.server.base_url):

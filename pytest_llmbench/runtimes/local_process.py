@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_llmbench.runtimes.activity import family
+from pytest_llmbench.runtimes.activity import STOPPED, family, stands_still
 from pytest_llmbench.runtimes.child_process import open_log, signal_name
 from pytest_llmbench.runtimes.owner import Owner, this_process
 
@@ -53,10 +53,10 @@ class LocalProcess:
         return self._guard.pid
 
     def exited(self) -> str | None:
-        """Say how the engine ended; None while it runs."""
+        """Say how the engine ended, or that it was stopped; None while it runs."""
         code = self._guard.poll()
         if code is None:
-            return None
+            return STOPPED if stands_still(self.pid) else None
         return (
             f"the server was ended by {signal_name(-code)}"
             if code < 0

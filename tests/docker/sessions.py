@@ -9,6 +9,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
+from pytest_llmbench.runtimes.activity import family
 from pytest_llmbench.runtimes.containers.found import find_servers
 from tests.docker.conftest import IMAGE, OWNERS
 
@@ -48,7 +49,7 @@ def until(question: Callable[[], Any]) -> Any:  # noqa: ANN401 - what the questi
 class Run:
     """One session: `pytest -m bench` in a process of its own, with tiny-glm in a container.
 
-    `settings` are further keys of its backend, as in a configuration file.
+    `settings` are further keys of its backend, as in a configuration file; `gpus` is what the model asks for.
     """
 
     def __init__(
@@ -58,10 +59,11 @@ class Run:
         workload: str = "brief",
         settings: Mapping[str, object] | None = None,
         env: Mapping[str, str] | None = None,
+        gpus: Mapping[str, object] | None = None,
     ) -> None:
         self.root = root
         backend = {"runtime": "docker", "image": IMAGE, "args": {"threads": 1}, **(settings or {})}
-        model = {"id": "tiny-glm", "source": "builtin:tiny-glm", "gpus": [{"count": 0}]}
+        model = {"id": "tiny-glm", "source": "builtin:tiny-glm", "gpus": [gpus or {"count": 0}]}
         whole = {"models": [{**model, "backends": {"llama": backend}}]}
         (root / "config").mkdir(exist_ok=True)
         (root / "config" / "models.yaml").write_text(json.dumps(whole))
@@ -93,7 +95,12 @@ class Run:
         return found
 
     def _owns(self, found: Found) -> bool:
-        return found.tag.owner.pid == self.process.pid
+        """Whether a server is this session's: its own, or one of its workers'."""
+        owner = found.tag.owner.pid
+        if owner not in family(self.process.pid):
+            return False
+        OWNERS.add(owner)
+        return True
 
     def measuring(self, client: Client) -> Found:
         """Wait until its server answers a request."""

@@ -214,8 +214,8 @@ def test_server_is_killed_in_mid_run(client: Client, tmp_path: Path) -> None:
 
 
 def test_server_freezes_in_mid_run(client: Client, tmp_path: Path) -> None:
-    """A server that was stopped is told from a slow one."""
-    run = Run(tmp_path, "--bench-gap-timeout=2", "--bench-first-timeout=2", workload="endless")
+    """A server that was stopped is told from a slow one, and no request waits for its timeout."""
+    run = Run(tmp_path, workload="endless")
     found = run.measuring(client)
     found.container.reload()
     top = found.container.top(ps_args="-eo pid,args")
@@ -265,6 +265,18 @@ def test_interrupted(client: Client, tmp_path: Path, scripted: Make, phase: str)
     assert run.process.returncode == pytest.ExitCode.INTERRUPTED, out
     assert ours(client) == []
     tell(f"Ctrl-C in {phase}", _line(out, "KeyboardInterrupt"))
+
+
+@pytest.mark.parametrize("mode", [["-p", "no:xdist"], ["-n1"]], ids=["alone", "n1"])
+def test_a_job_is_cancelled(client: Client, tmp_path: Path, mode: list[str]) -> None:
+    """SIGTERM to pytest alone ends as Ctrl-C does, with xdist, too: no container is left."""
+    run = Run(tmp_path, *mode, workload="endless")
+    run.measuring(client)
+    run.process.terminate()
+    out = run.finish()
+    assert run.process.returncode == pytest.ExitCode.INTERRUPTED, out
+    assert ours(client) == []
+    tell("SIGTERM", _line(out, "SIGTERM"))
 
 
 def test_interrupted_in_pull(client: Client, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tests.plugin.conftest import Project
     from tests.plugin.fake_engine import FakeEngine
 
-_PATIENCE = 60.0
+_PATIENCE = 120.0
 
 SUITE = """
     import pytest
@@ -101,15 +101,22 @@ def end(process: subprocess.Popen[str]) -> str:
     return out
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl_c", "sigterm"])
 @pytest.mark.parametrize("mode", [["-p", "no:xdist"], ["-n2"]], ids=["alone", "n2"])
-def test_ctrl_c_keeps_what_had_finished(endless: Project, mode: list[str]) -> None:
-    """Servers are stopped, finished results written and shown, no baseline is saved; exit code 2."""
+def test_interrupted_it_keeps_what_had_finished(
+    endless: Project, mode: list[str], number: signal.Signals
+) -> None:
+    """Servers are stopped, finished results written and shown, no baseline is saved; exit code 2.
+
+    Ctrl-C reaches all of a terminal's processes, SIGTERM the one that was named.
+    """
     process = start(endless, "--bench-save=never", *mode)
     below = descendants(process.pid)
     assert len(below) >= 2
-    os.killpg(process.pid, signal.SIGINT)
+    (os.killpg if number == signal.SIGINT else os.kill)(process.pid, number)
     out = end(process)
     assert process.returncode == pytest.ExitCode.INTERRUPTED, out
+    assert ("Terminated: SIGTERM" if number == signal.SIGTERM else "KeyboardInterrupt") in out
     until(lambda: gone(below))
     left = Left(endless.root, process.returncode, out)
     assert left.report["session"]["complete"] is False

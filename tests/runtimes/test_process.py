@@ -78,6 +78,23 @@ def test_server_that_is_killed_says_so(context: StartContext) -> None:
 
 
 @needs_llama
+def test_server_that_was_stopped_says_so(context: StartContext) -> None:
+    """SIGSTOP freezes it: it would neither answer nor end."""
+    running = Process().start(LLAMA, context)
+    frozen = [*family(running.pid)][1]
+    os.kill(frozen, signal.SIGSTOP)
+    try:
+        while running.exited() is None:
+            pass
+        assert running.exited() == "the server was stopped (SIGSTOP) and stands still"
+        os.kill(frozen, signal.SIGCONT)
+        while running.exited() is not None:
+            pass
+    finally:
+        running.stop()
+
+
+@needs_llama
 def test_key(context: StartContext, monkeypatch: pytest.MonkeyPatch) -> None:
     """A server with a key refuses who has none, and the key stands nowhere."""
     monkeypatch.setenv("TINY_KEY", "s3cret-key")

@@ -5,16 +5,16 @@ from __future__ import annotations
 import atexit
 import contextlib
 import threading
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_llmbench.errors import ServerError, StorageError
-from pytest_llmbench.runtimes.activity import family, memory_kills
+from pytest_llmbench.runtimes.activity import STOPPED, memory_kills, stands_still
 from pytest_llmbench.runtimes.containers.daemon import sdk, telling
 from pytest_llmbench.runtimes.containers.found import remove_container
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from pytest_llmbench.runtimes.containers.daemon import DockerContainer
     from pytest_llmbench.runtimes.server import Secret, Server
@@ -82,6 +82,11 @@ class ContainerServer:
         self._log, self._keep = log, keep
         self._stopped = False
 
+    @property
+    def pid(self) -> int:
+        """The first process of the container, as this host counts; 0 where it runs on another."""
+        return int(self.container.attrs["State"].get("Pid") or 0)
+
     def exited(self) -> str | None:
         """Why the server is gone, in one line; None while it runs."""
         return ended(self.container)
@@ -90,16 +95,15 @@ class ContainerServer:
         """End the server and remove its container, unless it is kept. Safe to call twice; never raises."""
         if self._stopped or self._keep:
             return
-        interrupted = False
         try:
-            end(self.container, self._log)
+            # One that was stopped (SIGSTOP) cannot do what it is asked.
+            end(self.container, self._log, grace=0 if stands_still(self.pid) else _GRACE_SECONDS)
         except KeyboardInterrupt:
             # In the middle of stopping: at once, then, and the interrupt goes on.
-            interrupted = True
             end(self.container, self._log, grace=0)
-        self._stopped = True
-        if interrupted:
-            raise KeyboardInterrupt
+            raise
+        finally:
+            self._stopped = True
 
 
 def end(container: DockerContainer, log: LogCopy | None, *, grace: int = _GRACE_SECONDS) -> None:
@@ -153,25 +157,16 @@ def ended(container: DockerContainer) -> str | None:
 
 def _trouble(state: Mapping[str, Any]) -> str | None:
     code, runs = int(state.get("ExitCode", 0)), bool(state.get("Running"))
+    pid = int(state.get("Pid") or 0)
     who = "one of its processes" if runs else "the server"
     # Docker tells it once the container has ended; of a child that is too late.
-    out_of_memory = state.get("OOMKilled") or memory_kills(int(state.get("Pid") or 0))
+    out_of_memory = state.get("OOMKilled") or memory_kills(pid)
     killed = ", which is what SIGKILL leaves: somebody killed it" if code == _KILLED else ""
     found = (
         (out_of_memory, f"{who} was killed because the memory it may use was used up"),
         (state.get("Paused"), "somebody paused the server's container"),
-        (runs and _stands_still(state), "the server was stopped (SIGSTOP) and stands still"),
+        (runs and stands_still(pid), STOPPED),
         (not runs and state.get("Error"), f"the container did not run: {state.get('Error')}"),
         (not runs, f"the server exited with code {code}{killed}"),
     )
     return next((text for true, text in found if true), None)
-
-
-def _stands_still(state: Mapping[str, Any]) -> bool:
-    """Whether a process of a local container was stopped; False where its processes cannot be seen."""
-    pids = family(int(state.get("Pid") or 0))
-    try:
-        stats = [Path(f"/proc/{pid}/stat").read_text(encoding="utf-8") for pid in pids]
-    except OSError:
-        return False
-    return any(stat.rpartition(")")[2].split()[0] == "T" for stat in stats)
