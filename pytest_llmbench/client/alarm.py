@@ -46,6 +46,7 @@ class Alarm:
         self._loop = asyncio.get_running_loop()
         self._libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
         self._timer = -1
+        self._polling: asyncio.TimerHandle | None = None
 
     def __enter__(self) -> Self:
         if self._libc is not None:
@@ -58,6 +59,8 @@ class Alarm:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._polling is not None:
+            self._polling.cancel()
         if self._timer >= 0:
             self._loop.remove_reader(self._timer)
             os.close(self._timer)
@@ -71,11 +74,6 @@ class Alarm:
         if left <= 0:
             return
         at = time.monotonic_ns() + left
-        if self._timer < 0:
-            await asyncio.sleep(max(0, left - _POLLED) / _NS)
-            while time.monotonic_ns() < at:  # noqa: ASYNC110 - no event comes at this moment
-                await asyncio.sleep(0)
-            return
         future: asyncio.Future[None] = self._loop.create_future()
         heapq.heappush(self._due, (at, next(self._numbers), future))
         if self._due[0][2] is future:
@@ -83,13 +81,20 @@ class Alarm:
         await future
 
     def _set(self, at: int) -> None:
+        if self._timer < 0:
+            if self._polling is not None:
+                self._polling.cancel()
+            left = at - time.monotonic_ns() - _POLLED
+            self._polling = self._loop.call_later(max(0, left) / _NS, self._ring)
+            return
         assert self._libc is not None  # noqa: S101 - there is a timer
         spec = _Itimerspec(_Timespec(0, 0), _Timespec(*divmod(at, _NS)))
         self._libc.timerfd_settime(self._timer, _TFD_TIMER_ABSTIME, ctypes.byref(spec), None)
 
     def _ring(self) -> None:
-        with contextlib.suppress(BlockingIOError):
-            os.read(self._timer, 8)
+        if self._timer >= 0:
+            with contextlib.suppress(BlockingIOError):
+                os.read(self._timer, 8)
         now = time.monotonic_ns()
         while self._due and self._due[0][0] <= now:
             _, _, future = heapq.heappop(self._due)

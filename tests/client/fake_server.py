@@ -20,6 +20,7 @@ import struct
 import threading
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
@@ -108,6 +109,22 @@ class Peer:
     def wait(self, seconds: float = 60.0) -> None:
         """Do nothing, at most until the server stops."""
         self._stopping.wait(seconds)
+
+    def wait_until_read(self) -> None:
+        """Return when the client has taken all that was sent from its socket, or is gone (on Linux)."""
+        theirs, ours = (
+            f":{address[1]:04X}" for address in (self._sock.getpeername(), self._sock.getsockname())
+        )
+        while not self._stopping.is_set():
+            queues = dict.fromkeys((theirs, ours), "0:0")
+            for line in Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]:
+                _, local, remote, _, queued, *_ = line.split()
+                if {local[-5:], remote[-5:]} == {theirs, ours}:
+                    queues[local[-5:]] = queued
+            to_send, unread = queues[ours].partition(":")[0], queues[theirs].partition(":")[2]
+            if int(to_send, 16) == int(unread, 16) == 0:
+                return
+            time.sleep(0.001)
 
     def wait_for_close(self) -> None:
         """Return when the client has closed the connection."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-import time
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -114,8 +114,9 @@ def test_timeout_while_sending() -> None:
 
 
 @pytest.mark.parametrize("how", ["close", "reset"])
-def test_closed_while_idle(how: str) -> None:
+def test_closed_while_idle(monkeypatch: pytest.MonkeyPatch, how: str) -> None:
     """A connection that the server closed between requests is opened again, and nobody failed."""
+    monkeypatch.setattr(connection, "_IDLE_RACE", 60_000_000_000)
 
     def script(peer: Peer) -> None:
         peer.receive()
@@ -130,8 +131,9 @@ def test_closed_while_idle(how: str) -> None:
 
 
 @pytest.mark.parametrize("how", ["close", "reset"])
-def test_closed_as_the_request_was_sent(how: str) -> None:
+def test_closed_as_the_request_was_sent(monkeypatch: pytest.MonkeyPatch, how: str) -> None:
     """A kept connection that closes without a word on the next request is retried once, on a new one."""
+    monkeypatch.setattr(connection, "_IDLE_RACE", 60_000_000_000)
 
     def script(peer: Peer) -> None:
         if peer.index == 1:
@@ -149,26 +151,28 @@ def test_closed_as_the_request_was_sent(how: str) -> None:
     assert len(server.peers) == 2
 
 
-def _reset_before_sending(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give the server the time to reset the connection between the first request's start and its sending."""
-    real, delays = connection._now, iter([0.1])
+def _reset_before_sending(monkeypatch: pytest.MonkeyPatch) -> Callable[[Peer], None]:
+    """Let the server reset the connection between the first request's start and its sending; return how."""
+    real, started, gone = connection._now, threading.Event(), threading.Event()
 
     def slow() -> int:
-        time.sleep(next(delays, 0))
+        if not started.is_set():
+            started.set()
+            gone.wait(60)
         return real()
 
+    def reset(peer: Peer) -> None:
+        started.wait(60)
+        peer.reset()
+        gone.set()
+
     monkeypatch.setattr(connection, "_now", slow)
+    return reset
 
 
 def test_reset_before_sending(monkeypatch: pytest.MonkeyPatch) -> None:
     """A connection that is gone when the request is sent is a failure with the system's reason."""
-    _reset_before_sending(monkeypatch)
-
-    def script(peer: Peer) -> None:
-        peer.wait(0.03)  # until the client has connected
-        peer.reset()
-
-    with FakeServer(script) as server:
+    with FakeServer(_reset_before_sending(monkeypatch)) as server:
         (response,) = responses(server.url)
     assert response.failure
     assert (response.failure.kind, response.failure.message) == ("send", "Connection reset by peer")
@@ -176,11 +180,11 @@ def test_reset_before_sending(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_refused_before_sending(monkeypatch: pytest.MonkeyPatch) -> None:
     """An answer that is there when sending fails is the reason of the failure."""
-    _reset_before_sending(monkeypatch)
+    reset = _reset_before_sending(monkeypatch)
 
     def script(peer: Peer) -> None:
-        peer.send(reply("429 Too Many Requests", b"slow down", "text/plain"), then_wait=0.03)
-        peer.reset()
+        peer.send(reply("429 Too Many Requests", b"slow down", "text/plain"))
+        reset(peer)
 
     with FakeServer(script) as server:
         (response,) = responses(server.url)
@@ -199,8 +203,9 @@ def test_closed_without_an_answer() -> None:
     assert len(server.peers) == 1
 
 
-def test_retried_once_only() -> None:
+def test_retried_once_only(monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that closes every connection without a word fails the request after one retry."""
+    monkeypatch.setattr(connection, "_IDLE_RACE", 60_000_000_000)
 
     def script(peer: Peer) -> None:
         peer.receive()
@@ -215,14 +220,15 @@ def test_retried_once_only() -> None:
     assert len(server.peers) == 2
 
 
-def test_server_that_gives_up_late_is_not_retried() -> None:
+def test_server_that_gives_up_late_is_not_retried(monkeypatch: pytest.MonkeyPatch) -> None:
     """A kept connection that closes long after the request had not idled: the server dropped the request."""
+    monkeypatch.setattr(connection, "_IDLE_RACE", 10_000_000)
 
     def script(peer: Peer) -> None:
         peer.receive()
         peer.send(GOOD)
         peer.receive()
-        peer.wait(1.1)
+        peer.wait(0.02)
 
     with FakeServer(script) as server:
         _, second = responses(server.url, b"{}", b"{}")

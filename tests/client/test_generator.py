@@ -10,6 +10,7 @@ import sys
 import textwrap
 import threading
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,8 +21,7 @@ from tests.client.asking import plan
 from tests.client.fake_server import FakeServer, Peer, answer, content, stream, usage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Iterator, Sequence
 
     from pytest_llmbench.client.plan import Progress
     from pytest_llmbench.client.trace import RequestTrace
@@ -48,6 +48,13 @@ def _is_gone(pid: int) -> bool:
     except ProcessLookupError:
         return True
     return False
+
+
+def _stop(pid: int) -> None:
+    """Stop a process, and return when it has."""
+    os.kill(pid, signal.SIGSTOP)
+    while Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "T":
+        time.sleep(0.001)
 
 
 def _endless(peer: Peer) -> None:
@@ -93,18 +100,24 @@ def test_text_only_when_asked(generator: LoadGenerator) -> None:
 def test_replies_are_told_as_they_end(processes: int) -> None:
     """While others are under way, each once, under its number in the plan; the last by the outcome only."""
     told: list[RequestTrace] = []
+    heard = threading.Event()
     with_texts = LoadGenerator(processes)
 
     def script(peer: Peer) -> None:
-        for wait in (0.0, 0.0, 0.8, 0.0):
+        for number in range(4):
             peer.receive()
-            peer.send(GOOD, then_wait=wait)
+            if number == 3:
+                heard.wait(60)  # the last ones are under way until the first ones were told
+            peer.send(GOOD)
+
+    def hear(replies: Sequence[RequestTrace]) -> None:
+        told.extend(replies)
+        if {trace.index for trace in told} >= set(range(4)):
+            heard.set()
 
     try:
         with FakeServer(script) as server:
-            outcome = with_texts.run(
-                plan(server.url, 8, concurrency=2, keep_text=True), on_replies=told.extend
-            )
+            outcome = with_texts.run(plan(server.url, 8, concurrency=2, keep_text=True), on_replies=hear)
     finally:
         with_texts.close()
     assert [trace.text for trace in outcome.traces] == ["ab"] * 8
@@ -118,15 +131,23 @@ def test_replies_are_told_as_they_end(processes: int) -> None:
 def test_progress(generator: LoadGenerator) -> None:
     """Progress is heard from the start, and counts the finished and the failed."""
     heard: list[Progress] = []
+    told = threading.Event()
     refused = b"HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n"
 
     def script(peer: Peer) -> None:
-        for reply in (GOOD, refused, GOOD):
+        for number, reply in enumerate((GOOD, refused, GOOD)):
             peer.receive()
-            peer.send(reply, then_wait=0.6 if reply is refused else 0)
+            if number == 2:
+                told.wait(60)  # the last one is under way until the others were told of
+            peer.send(reply)
+
+    def hear(progress: Progress) -> None:
+        heard.append(progress)
+        if progress.finished == 2:
+            told.set()
 
     with FakeServer(script) as server:
-        outcome = generator.run(plan(server.url, 3), heard.append)
+        outcome = generator.run(plan(server.url, 3), hear)
     assert [trace.ok for trace in outcome.traces] == [True, False, True]
     assert (heard[0].finished, heard[0].failed, heard[0].total) == (0, 0, 3)
     assert (heard[-1].finished, heard[-1].failed) == (2, 1)
@@ -143,7 +164,7 @@ def test_concurrency(generator: LoadGenerator) -> None:
             with lock:
                 flying += 1
                 most = max(most, flying)
-            together.wait(10)  # nobody is answered before all eight have asked
+            together.wait(60)  # nobody is answered before all eight have asked
             with lock:
                 flying -= 1
             peer.send(GOOD)
@@ -287,9 +308,9 @@ def test_orphan_ends_its_load() -> None:
             LoadGenerator().run(LoadPlan({server.url!r}, "openai-chat", (b"{{}}",), 1))
         """
         with subprocess.Popen([sys.executable, "-c", textwrap.dedent(code)]) as parent:
-            assert asked.wait(20)
+            assert asked.wait(60)
             parent.kill()
-        assert freed.wait(20)
+        assert freed.wait(60)
 
 
 def test_close_without_a_process() -> None:
@@ -308,28 +329,21 @@ def test_key_is_in_no_repr() -> None:
 
 def test_stalled_reader_knows_that_it_was_late(generator: LoadGenerator) -> None:
     """Chunks that a stopped generator reads together were each sent within their stated uncertainty."""
-    went = threading.Event()
 
     def script(peer: Peer) -> None:
         peer.receive()
         for number, piece in enumerate(stream(*(content(str(n)) for n in range(60)), content("", "stop"))):
-            peer.send(piece, then_wait=0.002)
             if number == 20:
-                went.set()
-
-    def stall(pid: int) -> None:
-        assert went.wait(10)
-        os.kill(pid, signal.SIGSTOP)
-        time.sleep(0.05)
-        os.kill(pid, signal.SIGCONT)
+                peer.wait_until_read()  # which makes the last one certain
+                _stop(_pid(generator))
+            peer.send(piece, then_wait=0.002)
+            if number == 40:
+                os.kill(_pid(generator), signal.SIGCONT)
 
     with FakeServer(answer(GOOD)) as warm:
         generator.run(plan(warm.url, 1))
-    staller = threading.Thread(target=stall, args=(_pid(generator),))
     with FakeServer(script) as server:
-        staller.start()
         (trace,) = generator.run(plan(server.url, 1)).traces
-        staller.join()
     assert trace.ok
     sent = [sent for sent in server.sent if b'"content"' in sent.data][:60]
     assert any(chunk.uncertainty > 10_000_000 for chunk in trace.chunks), "nothing was read late"

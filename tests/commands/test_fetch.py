@@ -46,7 +46,7 @@ def _fetch(served: Hub, folder: Path, *words: str) -> subprocess.CompletedProces
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=250,
     )
 
 

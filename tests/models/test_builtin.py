@@ -93,7 +93,7 @@ def test_two_processes_build_at_once(cache: Path) -> None:
         subprocess.Popen([sys.executable, "-c", BUILD, "tiny-glm"], stdout=subprocess.PIPE, text=True)
         for _ in range(3)
     ]
-    answers = {worker.communicate(timeout=60)[0].strip() for worker in workers}
+    answers = {worker.communicate(timeout=200)[0].strip() for worker in workers}
     assert [worker.returncode for worker in workers] == [0, 0, 0]
     (path,) = (cache / "models").iterdir()
     assert answers == {str(path)}
@@ -115,7 +115,7 @@ def test_full_disk_names_the_file(cache: Path) -> None:
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=200,
         env=os.environ,
     )
     assert str(cache / "models" / "tiny-glm-") in done.stdout

@@ -77,7 +77,7 @@ def locate(served: Hub, tmp_path: Path) -> Locate:
             capture_output=True,
             text=True,
             check=False,
-            timeout=120,
+            timeout=250,
         )
         assert done.returncode == 0, done.stderr
         return done.stdout.splitlines()

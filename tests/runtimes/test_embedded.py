@@ -50,7 +50,7 @@ sys.stdin.read()
 """
 
 
-def until(condition: Callable[[], bool], seconds: float = 30.0) -> bool:
+def until(condition: Callable[[], bool], seconds: float = 120.0) -> bool:
     """Wait for something to become true; false only if it never did."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

@@ -201,7 +201,7 @@ from pytest_llmbench.telemetry.listed import Listed
 folder = pathlib.Path(sys.argv[1])
 inventory = Listed(folder / "gpus.json")
 wish = Deployment(model="old", source="o/m", backend="vllm", runtime="docker", gpus=2)
-with GpuPool(inventory.gpus(), inventory, folder=folder).leased(wish, timeout=9, on_wait=print):
+with GpuPool(inventory.gpus(), inventory, folder=folder).leased(wish, timeout=60, on_wait=print):
     print("held", flush=True)
     sys.stdin.readline()
 """

@@ -35,7 +35,7 @@ def _stubborn(then: str) -> list[str]:
 
 
 def _until(true: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while not true():
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.05)

@@ -38,7 +38,7 @@ def _own_cache(model_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def context(tmp_path: Path) -> StartContext:
     """A context with its log."""
-    return StartContext(tmp_path / "server.log", stall_timeout=20, total_timeout=60)
+    return StartContext(tmp_path / "server.log", stall_timeout=100, total_timeout=200)
 
 
 def _script(path: Path, text: str) -> str:
@@ -135,7 +135,7 @@ def test_port_that_is_taken(context: StartContext) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        busy = StartContext(context.log_path, total_timeout=60, publish=taken.getsockname())
+        busy = StartContext(context.log_path, total_timeout=200, publish=taken.getsockname())
         with pytest.raises(ServerStartError, match="its port is taken"):
             Process().start(LLAMA, busy)
 
@@ -160,9 +160,13 @@ def test_stranger_on_the_port(context: StartContext, tmp_path: Path) -> None:
 def test_engine_that_hangs(context: StartContext, tmp_path: Path) -> None:
     """No log, no reading, no memory: no progress."""
     hanging = _script(tmp_path / "hanging", "import time; print('loading', flush=True); time.sleep(600)")
-    impatient = StartContext(context.log_path, stall_timeout=1, total_timeout=60)
-    with pytest.raises(ServerStartError, match=r"no progress for 1 s\n  \| loading"):
-        Process().start(LLAMA.model_copy(update={"program": hanging}), impatient)
+    for seconds in (1, 4, 16, 64):  # on a busy machine it may take that long to say what it says
+        impatient = StartContext(context.log_path, stall_timeout=seconds, total_timeout=200)
+        with pytest.raises(ServerStartError, match=f"no progress for {seconds} s") as caught:
+            Process().start(LLAMA.model_copy(update={"program": hanging}), impatient)
+        if caught.value.log_tail:
+            break
+    assert list(caught.value.log_tail) == ["loading"]
 
 
 def test_what_cannot_be_started(context: StartContext) -> None:

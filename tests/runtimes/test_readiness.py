@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from pytest_llmbench.errors import ServerStartError
+from pytest_llmbench.runtimes import readiness
 from pytest_llmbench.runtimes.base import StartContext
 from pytest_llmbench.runtimes.readiness import read_log, wait_until_ready
 
@@ -49,8 +51,11 @@ def test_no_progress_ends_the_wait(tmp_path: Path) -> None:
         wait(StartContext(tmp_path / "log", stall_timeout=0.1, total_timeout=1e6), lambda: None)
 
 
-def test_growing_log_is_progress_until_the_total(tmp_path: Path) -> None:
+def test_growing_log_is_progress_until_the_total(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A log that keeps growing holds the stall off, and the total ends the wait."""
+    passed = [0.0]
+    clock = SimpleNamespace(monotonic=lambda: sum(passed), sleep=passed.append)
+    monkeypatch.setattr(readiness, "time", clock)
     log = tmp_path / "log"
 
     def grow() -> None:
