@@ -15,6 +15,7 @@ from pytest_llmbench.baselines.comparability import (
 from pytest_llmbench.baselines.deciding import by_statistics, by_threshold, too_few_requests
 from pytest_llmbench.baselines.inference import sessions
 from pytest_llmbench.baselines.limits import DEFAULT_LIMITS
+from pytest_llmbench.baselines.model import SessionEntry
 from pytest_llmbench.baselines.values import average, replicates_of, session_value
 from pytest_llmbench.baselines.wording import PLAIN_THRESHOLD
 from pytest_llmbench.records import VerdictRecord
@@ -24,12 +25,20 @@ if TYPE_CHECKING:
     from typing import Literal
 
     from pytest_llmbench.baselines.limits import Limit
-    from pytest_llmbench.baselines.model import SessionEntry
     from pytest_llmbench.baselines.reference import Reference
     from pytest_llmbench.baselines.values import Replicates
     from pytest_llmbench.records import EnvironmentRecord, MetricComparison, ResultRecord, VerdictName
 
-__all__ = ["ALPHA", "FAILING", "Rules", "invalid_verdict", "judge_cell", "judge_sessions", "verdict_of_cell"]
+__all__ = [
+    "ALPHA",
+    "FAILING",
+    "Rules",
+    "invalid_verdict",
+    "judge_cell",
+    "judge_entries",
+    "judge_sessions",
+    "verdict_of_cell",
+]
 
 FAILING: frozenset[VerdictName] = frozenset({"regressed", "missing", "invalid"})
 """Verdicts that fail the measuring test."""
@@ -68,27 +77,41 @@ def judge_cell(
     `none`, the message names the facts) unless `allow_mismatch`; a cell the baseline does not have is
     `none`, too, and the message says how to record it. `results` must not be empty.
     """
-    first, baseline = results[0], reference.baseline
+    first = results[0]
     unfit = [result for result in results if not result.validity.valid]
     if unfit:
-        return invalid_verdict(unfit[0], baseline.name)
-    stored = baseline.cells.get(first.cell)
+        return invalid_verdict(unfit[0], reference.baseline.name)
+    measured = SessionEntry(
+        started_at=first.runs[0].started_at if first.runs else "",
+        conditions=conditions_of(first.deployment, environment),
+        treatment=treatment_of(results[-1], environment),
+        replicates=replicates_of(results),
+    )
+    return judge_entries(first.cell, [measured], reference, rules)
+
+
+def judge_entries(
+    cell: str, measured: Sequence[SessionEntry], reference: Reference, rules: Rules
+) -> VerdictRecord:
+    """Judge what one or more sessions of one treatment, under the same conditions, measured of one cell."""
+    last, baseline = measured[-1], reference.baseline
+    stored = baseline.cells.get(cell)
     if not stored:
         # Without the cell's name, so that a summary can say it once for many.
         message = f"not in baseline {baseline.name!r}; record with: {baseline.record_command}"
         return VerdictRecord(verdict="none", baseline=baseline.name, message=message)
-    conditions = conditions_of(first.deployment, environment)
     by_age = sorted(stored.values(), key=lambda entry: entry.started_at)
-    fitting = [entry for entry in by_age if rules.allow_mismatch or entry.conditions == conditions]
+    fitting = [entry for entry in by_age if rules.allow_mismatch or entry.conditions == last.conditions]
     if not fitting:
-        facts = "; ".join(mismatches(by_age[-1].conditions, conditions))
+        facts = "; ".join(mismatches(by_age[-1].conditions, last.conditions))
         message = (
             f"not compared, because the conditions differ: {facts} (--bench-allow-mismatch compares anyway)"
         )
         return VerdictRecord(verdict="none", baseline=baseline.name, message=message)
-    verdict = judge_sessions(fitting, replicates_of(results), reference, rules)
-    differing = changes(fitting[-1].treatment, treatment_of(results[-1], environment))
-    facts = "; ".join(mismatches(fitting[-1].conditions, conditions))
+    first, *more = (entry.replicates for entry in measured)
+    verdict = judge_sessions(fitting, first, reference, rules, more=more)
+    differing = changes(fitting[-1].treatment, last.treatment)
+    facts = "; ".join(mismatches(fitting[-1].conditions, last.conditions))
     message = "; ".join(filter(None, (verdict.message, facts and f"conditions differ: {facts}")))
     return verdict.model_copy(update={"treatment": differing, "message": message})
 
@@ -101,9 +124,16 @@ def invalid_verdict(result: ResultRecord, baseline: str) -> VerdictRecord:
 
 
 def judge_sessions(
-    by_age: Sequence[SessionEntry], candidate: Replicates, reference: Reference, rules: Rules
+    by_age: Sequence[SessionEntry],
+    candidate: Replicates,
+    reference: Reference,
+    rules: Rules,
+    *,
+    more: Sequence[Replicates] = (),
 ) -> VerdictRecord:
     """Compare one session with the stored ones of its cell, oldest first, each limit for itself.
+
+    With `more` sessions of the candidate their mean is compared: it is as much surer.
 
     `missing` if the baseline has a limited value that the candidate lacks, since what could not be measured
     must not pass.
@@ -114,18 +144,19 @@ def judge_sessions(
     for limit in rules.limits:
         found = [(entry, reference.value(entry, limit.key)) for entry in compared]
         known = [(entry, value) for entry, value in found if value is not None]
-        now = session_value(candidate, limit.key)
-        if known and now is None:
+        sides = (candidate, *more)
+        nows = [value for side in sides if (value := session_value(side, limit.key)) is not None]
+        if known and not nows:
             lost.append(limit.key)
-        elif now is not None and known:
+        elif nows and known:
             values = [value for _, value in known]
-            advisory = too_few_requests(limit, [candidate, *(entry.replicates for entry, _ in known)])
+            advisory = too_few_requests(limit, [*sides, *(entry.replicates for entry, _ in known)])
             within = reference.spread(by_age, limit.key)
-            if limit.absolute or min(*values, now) <= 0 or not within.df:
-                comparison = by_threshold(limit, values, now)
+            if limit.absolute or min(*values, *nows) <= 0 or not within.df:
+                comparison = by_threshold(limit, values, average(limit.key, nows))
                 comparisons.append(comparison.model_copy(update={"advisory": advisory}))
                 continue
-            estimate = sessions([math.log(value) for value in values], [math.log(now)], within)
+            estimate = sessions(list(map(math.log, values)), list(map(math.log, nows)), within)
             usual = average(limit.key, values)
             comparisons.append(
                 by_statistics(

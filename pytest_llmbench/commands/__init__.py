@@ -8,6 +8,7 @@ from pytest_llmbench.commands.baseline import BaselineCommand
 from pytest_llmbench.commands.build import Build
 from pytest_llmbench.commands.calibrate_client import CalibrateClient
 from pytest_llmbench.commands.clean import Clean
+from pytest_llmbench.commands.compare import Compare
 from pytest_llmbench.commands.doctor import Doctor
 from pytest_llmbench.commands.fetch import Fetch
 from pytest_llmbench.commands.logs import Logs
@@ -44,6 +45,7 @@ class Command(Protocol):
 COMMANDS: tuple[Command, ...] = (
     Report(),
     BaselineCommand(),
+    Compare(),
     Matrix(),
     Rescore(),
     Doctor(),

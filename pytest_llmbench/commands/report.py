@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_llmbench.commands.showing import terminal_width, wants_color
 from pytest_llmbench.errors import StorageError, UsageError
 from pytest_llmbench.files import write_atomically
 from pytest_llmbench.reports.document import to_json
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Report"]
 
-_WIDEST = 120
 _STDOUT = "-"
 
 
@@ -82,8 +80,8 @@ nothing that had finished is lost.
         junit = report.with_name("junit.xml")
         text = render_summary(
             document,
-            width=min(shutil.get_terminal_size().columns, _WIDEST),
-            color=_wants_color(),
+            width=terminal_width(),
+            color=wants_color(),
             report=report if report.exists() else None,
             junit=junit if junit.exists() else None,
         )
@@ -126,7 +124,3 @@ def _rebuild(report: Path, document: Document) -> None:
         sys.stderr.write(f"not rebuilt: {error}\n")
     else:
         sys.stderr.write(f"rebuilt from results.jsonl: {report}\n")
-
-
-def _wants_color() -> bool:
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 
-__all__ = ["Showing"]
+__all__ = ["Showing", "terminal_width", "wants_color"]
+
+_WIDEST = 120
+
+
+def terminal_width() -> int:
+    """Columns to fill with tables."""
+    return min(shutil.get_terminal_size().columns, _WIDEST)
+
+
+def wants_color() -> bool:
+    """Whether standard output is for a person who has not said otherwise."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 class Showing:

@@ -9,8 +9,7 @@ from rich.text import Text
 from pytest_llmbench.baselines.wording import change_text, interval_text, rule_text
 from pytest_llmbench.metrics.registry import METRICS
 from pytest_llmbench.reports.lines import fold
-from pytest_llmbench.reports.results_table import name_columns
-from pytest_llmbench.reports.rows import by_deployment, last_replicates, verdict_of
+from pytest_llmbench.reports.results_table import load_column
 from pytest_llmbench.reports.tables import NOTHING, STYLES, Cell, Column, Group, grouped
 
 if TYPE_CHECKING:
@@ -18,7 +17,8 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-    from pytest_llmbench.records import MetricComparison, ResultRecord
+    from pytest_llmbench.records import MetricComparison
+    from pytest_llmbench.reports.rows import JudgedCell
 
 __all__ = ["comparison_table", "decisive", "heading", "shown"]
 
@@ -33,45 +33,47 @@ _ORDER = ("regressed", "missing", "invalid", "inconclusive", "improved", "pass",
 _MOST_ROWS = 40
 
 
-def comparison_table(results: Sequence[ResultRecord], width: int) -> list[RenderableType]:
+def comparison_table(told: Sequence[JudgedCell], width: int) -> list[RenderableType]:
     """Lay out what was judged; nothing when no comparison was asked for.
 
     Replicates are judged together, with the last of them, so a cell has one verdict. With many cells each has
     one row, of the metric that decided.
     """
-    if all(result.verdict.baseline is None for result in results):
+    if all(one.verdict.baseline is None for one in told):
         return []
-    told = [result for result in last_replicates(results) if result.deployment.side != "a"]
-    groups = by_deployment(result for result in told if verdict_of(result) != "none")
-    cells = [result for group in groups.values() for result in group]
+    groups: dict[str, list[JudgedCell]] = {}
+    for one in told:
+        if one.verdict.verdict != "none":
+            groups.setdefault(one.deployment, []).append(one)
+    cells = [one for group in groups.values() for one in group]
     lines: list[RenderableType] = [Text(line, "bold") for line in fold(heading(told), width)]
     if not cells:
         return lines
-    brief = sum(len(shown(result)) for result in cells) > _MOST_ROWS
-    rows: list[tuple[ResultRecord, MetricComparison | None]] = []
+    brief = sum(len(shown(one)) for one in cells) > _MOST_ROWS
+    rows: list[tuple[JudgedCell, MetricComparison | None]] = []
     sizes = dict.fromkeys(groups, 0)
     for name, group in groups.items():
-        for result in group:
-            found = decisive(result) if brief else shown(result)
-            rows += [(result, comparison) for comparison in found] or [(result, None)]
+        for one in group:
+            found = decisive(one) if brief else shown(one)
+            rows += [(one, comparison) for comparison in found] or [(one, None)]
             sizes[name] += max(1, len(found))
-    rules = ", ".join(sorted({rule_text(r.verdict) for r in cells if r.verdict.comparisons}))
+    rules = ", ".join(sorted({rule_text(one.verdict) for one in cells if one.verdict.comparisons}))
     if rules:
         rules += "; one metric a cell is shown, that which decided" if brief else ""
         lines += [Text(line, "dim") for line in fold(rules, width)]
     return [*lines, *grouped(_columns(rows), [Group(name, "", size) for name, size in sizes.items()], width)]
 
 
-def heading(told: Sequence[ResultRecord]) -> str:
+def heading(told: Sequence[JudgedCell]) -> str:
     """Say against what, and how many cells came to which verdict, the worst first."""
     names = ", ".join(sorted({f"{r.verdict.baseline!r}" for r in told if r.verdict.baseline is not None}))
     counts = sorted({result.verdict.baseline_sessions for result in told if result.verdict.baseline_sessions})
-    sides = any(result.deployment.side for result in told)
+    sides = any(one.side for one in told)
     sessions = ""
     if counts and not sides:
         span = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
         sessions = f" ({span} session{'s' * (counts[-1] != 1)})"
-    found = [verdict_of(result) for result in told]
+    found = [one.verdict.verdict for one in told]
     outcome = ", ".join(
         f"{found.count(verdict)} {'not compared' if verdict == 'none' else verdict}"
         for verdict in _ORDER
@@ -82,23 +84,27 @@ def heading(told: Sequence[ResultRecord]) -> str:
     return f"{against}{sessions}: {outcome}"
 
 
-def shown(result: ResultRecord) -> list[MetricComparison]:
+def shown(judged: JudgedCell) -> list[MetricComparison]:
     """Take the comparisons of a cell that say something: a ratio that is and was zero does not."""
-    found = result.verdict.comparisons
+    found = judged.verdict.comparisons
     return [c for c in found if not _ratio(c.metric) or c.baseline or c.candidate]
 
 
-def decisive(result: ResultRecord) -> list[MetricComparison]:
+def decisive(judged: JudgedCell) -> list[MetricComparison]:
     """Take the comparison that decided a cell's verdict; of several, the one with the smallest p."""
-    deciding = [c for c in shown(result) if not c.advisory]
+    deciding = [c for c in shown(judged) if not c.advisory]
     deciding.sort(key=lambda c: (_ORDER.index(c.verdict), 1.0 if c.p is None else c.p))
     return deciding[:1]
 
 
-def _columns(rows: Sequence[tuple[ResultRecord, MetricComparison | None]]) -> list[Column]:
+def _columns(rows: Sequence[tuple[JudgedCell, MetricComparison | None]]) -> list[Column]:
     names = []
-    repeated = [bool(n) and rows[n - 1][0] is result for n, (result, _) in enumerate(rows)]
-    for column in name_columns([result for result, _ in rows])[:2]:
+    cells = [judged for judged, _ in rows]
+    repeated = [bool(n) and cells[n - 1] is judged for n, judged in enumerate(cells)]
+    for column in (
+        Column(("", "workload"), [Cell(judged.workload) for judged in cells], left=True),
+        load_column([judged.load for judged in cells], [judged.concurrency for judged in cells]),
+    ):
         texts = [Cell("") if again else cell for cell, again in zip(column.cells, repeated, strict=True)]
         names.append(Column(column.head, texts, left=column.left))
     comparisons = [comparison for _, comparison in rows]
@@ -114,12 +120,12 @@ def _columns(rows: Sequence[tuple[ResultRecord, MetricComparison | None]]) -> li
         ]
     else:
         columns.append(Column(("", "limit"), [_limit(c) for c in comparisons]))
-    verdicts = [_verdict(result, comparison) for result, comparison in rows]
+    verdicts = [_verdict(judged, comparison) for judged, comparison in rows]
     return [*columns, Column(("", "verdict"), verdicts, left=True)]
 
 
-def _verdict(result: ResultRecord, comparison: MetricComparison | None) -> Cell:
-    verdict = verdict_of(result) if comparison is None else comparison.verdict
+def _verdict(judged: JudgedCell, comparison: MetricComparison | None) -> Cell:
+    verdict = judged.verdict.verdict if comparison is None else comparison.verdict
     if comparison is not None and comparison.advisory:
         return Cell("advisory", "dim")
     return Cell(verdict, STYLES[verdict])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_llmbench.baselines.wording import comparison_text
+from pytest_llmbench.reports.comparison_markdown import also_worse, drift_texts
 from pytest_llmbench.reports.lines import (
     Line,
     Names,
@@ -12,13 +13,12 @@ from pytest_llmbench.reports.lines import (
     first_line,
     shared,
 )
-from pytest_llmbench.reports.markdown import also_worse, drift_texts
-from pytest_llmbench.reports.rows import last_replicates, verdict_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
     from pytest_llmbench.records import ResultRecord, UnmeasuredRecord
+    from pytest_llmbench.reports.rows import JudgedCell
 
 __all__ = ["comparison_lines", "names_of", "problem_lines", "unmeasured_lines"]
 
@@ -32,21 +32,17 @@ def names_of(results: Iterable[ResultRecord], unmeasured: Iterable[UnmeasuredRec
 
 
 def comparison_lines(
-    results: Iterable[ResultRecord], unmeasured: Iterable[UnmeasuredRecord], names: Names
+    told: Iterable[JudgedCell], unmeasured: Iterable[UnmeasuredRecord], names: Names
 ) -> list[Line]:
     """Explain the comparison's table: what got worse by how much, and what is not in the table and why."""
-    judged = [
-        result
-        for result in last_replicates(results)
-        if result.verdict.baseline is not None and result.deployment.side != "a"
-    ]
+    judged = [one for one in told if one.verdict.baseline is not None]
     gone = [
         (f"the baseline has it; {record.outcome}: {first_line(record.reason)}", cell)
         for record in unmeasured
         for cell in record.missing
     ]
-    gone += [(r.verdict.message, r.cell) for r in judged if verdict_of(r) == "missing"]
-    lines = _regressed([result for result in judged if verdict_of(result) == "regressed"], names)
+    gone += [(r.verdict.message, r.cell) for r in judged if r.verdict.verdict == "missing"]
+    lines = _regressed([one for one in judged if one.verdict.verdict == "regressed"], names)
     lines += capped(
         [Line("missing", "missing", f"{names.some(cells)}: {text}") for text, cells in shared(gone)],
         "missing cells",
@@ -54,11 +50,11 @@ def comparison_lines(
     lines += [Line("also", "regressed", text) for text in also_worse(judged)]
     lines += [Line("drift", "regressed", text.removeprefix("drift: ")) for text in drift_texts(judged)]
     treatments = shared((_differences(r), r.cell) for r in judged if r.verdict.treatment)
-    compared = Names(result.cell for result in judged if verdict_of(result) != "none")
+    compared = Names(one.cell for one in judged if one.verdict.verdict != "none")
     lines += [Line("differs", "none", f"{text} ({compared.some(cells)})") for text, cells in treatments]
     why: dict[str, list[str]] = {}
     for result in judged:
-        if verdict_of(result) == "none":
+        if result.verdict.verdict == "none":
             message = result.verdict.message.removeprefix("not compared, because ")
             why.setdefault(message, []).append(result.cell)
     for message, cells in why.items():
@@ -66,7 +62,7 @@ def comparison_lines(
     return lines
 
 
-def _regressed(results: Sequence[ResultRecord], names: Names) -> list[Line]:
+def _regressed(results: Sequence[JudgedCell], names: Names) -> list[Line]:
     lines: list[Line] = []
     deployment = ""
     for result in results:
@@ -75,14 +71,14 @@ def _regressed(results: Sequence[ResultRecord], names: Names) -> list[Line]:
         if not names.several:
             lines.append(Line("regressed", "regressed", text))
             continue
-        if result.deployment.id != deployment:
-            deployment = result.deployment.id
+        if result.deployment != deployment:
+            deployment = result.deployment
             lines.append(Line("regressed", "regressed", deployment))
         lines.append(Line("", "none", text))
     return capped(lines, "regressed cells")
 
 
-def _differences(result: ResultRecord) -> str:
+def _differences(result: JudgedCell) -> str:
     treatment = result.verdict.treatment
     rest = len(treatment) - _MOST_TREATMENTS
     return "; ".join(treatment[:_MOST_TREATMENTS]) + (f" and {rest} more" if rest > 0 else "")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from pytest_llmbench.records import ResultRecord
 
-__all__ = ["name_columns", "results_table"]
+__all__ = ["load_column", "results_table"]
 
 _FACTS = {
     "threads": "{} threads",
@@ -30,7 +30,7 @@ def results_table(results: Sequence[ResultRecord], width: int) -> list[Renderabl
     rows = [result for group in groups.values() for result in group]
     gap = "itl" if all("tpot" not in result.metrics for result in rows) else "tpot"
     columns = [
-        *name_columns(rows),
+        *_names(rows),
         _milliseconds(rows, "ttft", "p50"),
         _milliseconds(rows, "ttft", "p99"),
         _milliseconds(rows, gap, "p50"),
@@ -51,22 +51,26 @@ def results_table(results: Sequence[ResultRecord], width: int) -> list[Renderabl
     return grouped(columns, [Group(name, _facts(g[0]), len(g)) for name, g in groups.items()], width)
 
 
-def name_columns(rows: Sequence[ResultRecord]) -> list[Column]:
+def _names(rows: Sequence[ResultRecord]) -> list[Column]:
     """Say which cell a row is of, and which replicate where there are several."""
+    loads = [result.load for result in rows]
     columns = [
         Column(("", "workload"), [Cell(result.workload.id) for result in rows], left=True),
-        _loads(rows),
+        load_column(
+            [load.id for load in loads],
+            [load.concurrency if load.kind == "closed" else None for load in loads],
+        ),
     ]
     if any(result.replicate > 1 for result in rows):
         columns.append(Column(("", "rep"), [Cell(str(result.replicate)) for result in rows]))
     return columns
 
 
-def _loads(rows: Sequence[ResultRecord]) -> Column:
+def load_column(names: Sequence[str], streams: Sequence[int | None]) -> Column:
     """Say how many streams there were; where some loads are open, what each load is called."""
-    if all(result.load.kind == "closed" for result in rows):
-        return Column(("", "conc"), [Cell(str(result.load.concurrency)) for result in rows])
-    return Column(("", "load"), [Cell(result.load.id) for result in rows], left=True)
+    if None not in streams:
+        return Column(("", "conc"), [Cell(str(number)) for number in streams])
+    return Column(("", "load"), [Cell(name) for name in names], left=True)
 
 
 def _milliseconds(rows: Sequence[ResultRecord], metric: str, stat: str) -> Column:

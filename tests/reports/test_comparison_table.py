@@ -8,7 +8,8 @@ import pytest
 
 from pytest_llmbench.records import VerdictRecord
 from pytest_llmbench.reports.comparison_table import comparison_table
-from pytest_llmbench.reports.terminal import _render
+from pytest_llmbench.reports.rendering import render
+from pytest_llmbench.reports.rows import judged_cells
 from tests.records import result_of
 from tests.reports.making import compared, judged, noted
 
@@ -20,14 +21,14 @@ MAIN = compared("ttft.p50", 0.01, 0.0101)
 
 def table(*results: ResultRecord, width: int = 80) -> list[str]:
     """Render the comparison of results without colour."""
-    text = _render(comparison_table(results, width), width=width, color=False)
+    text = render(comparison_table(judged_cells(results), width), width=width, color=False)
     assert all(len(line) <= width for line in text.splitlines())
     return text.splitlines()
 
 
 def test_without_a_comparison_there_is_no_table() -> None:
     """Nothing was asked."""
-    assert comparison_table([result_of()], 80) == []
+    assert comparison_table(judged_cells([result_of()]), 80) == []
 
 
 def test_a_row_a_cell_and_a_column_a_metric() -> None:

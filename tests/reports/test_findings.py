@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_llmbench.reports.findings import comparison_lines, names_of, problem_lines, unmeasured_lines
+from pytest_llmbench.reports.rows import judged_cells
 from tests.reports.making import compared, judged, noted, skipped, with_failures
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def problems(*results: ResultRecord) -> list[str]:
 
 def comparisons(*results: ResultRecord, unmeasured: tuple[UnmeasuredRecord, ...] = ()) -> list[str]:
     """Say how results compare, as it will be printed."""
-    lines = comparison_lines(results, unmeasured, names_of(results, unmeasured))
+    lines = comparison_lines(judged_cells(results), unmeasured, names_of(results, unmeasured))
     return [f"{label}: {text}" if label else f"  {text}" for label, _, text in lines]
 
 

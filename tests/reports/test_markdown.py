@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_llmbench.records import VerdictRecord
-from pytest_llmbench.reports.markdown import also_worse, drift_texts, render_markdown
+from pytest_llmbench.reports.markdown import render_markdown
 from tests.records import result_of
 from tests.reports.making import compared, judged, noted
 
@@ -41,22 +40,3 @@ def test_without_a_comparison_it_is_what_was_measured(make: MakeDocument) -> Non
     text = render_markdown(make(noted(result_of(), invalid="a|b <script>")))
     assert text.startswith("## 1 cells measured, 1 invalid")
     assert "a\\|b &lt;script>" in text
-
-
-def test_more_cells_are_named_once_the_build_has_failed() -> None:
-    """By their false discovery rate; a build that passes names none."""
-    worse = compared("ttft.p50", 0.01, 0.013, "regressed").model_copy(update={**SURE, "p": 1e-6})
-    nearly = compared("ttft.p50", 0.01, 0.0108, "inconclusive").model_copy(update={**SURE, "p": 0.02})
-    open_ = result_of(workload="open", verdict=judged("inconclusive", nearly))
-    assert also_worse([open_]) == []
-    (text,) = also_worse([open_, result_of(verdict=judged("regressed", worse))])
-    assert text.endswith("tiny-glm.llama.tp01.gpux00/open/c001 ttft.p50 +8.0 %")
-
-
-def test_drift_is_named_with_its_anchor() -> None:
-    """Whatever the newest baseline says."""
-    drift = (compared("ttft.p50", 0.01, 0.02, "regressed"), compared("tpot.p50", 1, 1))
-    verdict = VerdictRecord(verdict="pass", baseline="main", anchor="anchor", drift=drift)
-    assert drift_texts([result_of(verdict=verdict)]) == [
-        "drift: tiny-glm.llama.tp01.gpux00/short/c001 ttft.p50 +100 % against 'anchor'"
-    ]

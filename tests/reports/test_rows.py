@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pytest_llmbench.reports.rows import by_deployment, last_replicates, verdict_of
+from pytest_llmbench.reports.rows import by_deployment, judged_cells, last_replicates, verdict_of
 from tests.records import result_of
 from tests.reports.making import judged, noted
 
@@ -31,3 +31,17 @@ def test_an_invalid_result_is_nothing_else() -> None:
     """Whatever a comparison made of it."""
     assert verdict_of(noted(result_of(verdict=judged("pass")), invalid="late")) == "invalid"
     assert verdict_of(result_of(verdict=judged("pass"))) == "pass"
+
+
+def test_a_judged_cell_has_its_last_verdict() -> None:
+    """Of an A/B it is side B's; what is invalid is so whatever was compared."""
+    late = noted(result_of(verdict=judged("pass")), invalid="late")
+    first = result_of(workload="long", concurrency=8, verdict=judged("none"))
+    last = result_of(workload="long", concurrency=8, replicate=2, verdict=judged("regressed"))
+    side_a = result_of(workload="other")
+    side_a = side_a.model_copy(update={"deployment": side_a.deployment.model_copy(update={"side": "a"})})
+    cells = judged_cells([late, first, last, side_a])
+    assert [(one.workload, one.load, one.concurrency, one.verdict.verdict) for one in cells] == [
+        ("short", "c001", 1, "invalid"),
+        ("long", "c008", 8, "regressed"),
+    ]

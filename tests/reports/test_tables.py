@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from pytest_llmbench.reports.rendering import render
 from pytest_llmbench.reports.tables import NOTHING, Cell, Column, Group, decimals, fits, grouped
-from pytest_llmbench.reports.terminal import _render
 
 
 def test_points_stand_below_points() -> None:
@@ -31,7 +31,7 @@ def test_names_fold_and_numbers_do_not(width: int) -> None:
         Column(("time", "ms"), [Cell("123456"), Cell("1")]),
     ]
     assert fits(columns, width)
-    lines = _render(
+    lines = render(
         grouped(columns, [Group("", "", 1), Group("next", "", 1)], width), width=width, color=False
     )
     assert max(map(len, lines.splitlines())) <= width

@@ -1,0 +1,71 @@
+"""One baseline or report against another, cell by cell, by the judge of the gate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from pytest_llmbench.baselines.judge import Rules, judge_entries
+from pytest_llmbench.baselines.reference import Reference
+from pytest_llmbench.records import VerdictRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pytest_llmbench.baselines.model import Baseline, SessionEntry
+
+__all__ = ["Compared", "compare", "newest"]
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What became of every cell."""
+
+    verdicts: Mapping[str, VerdictRecord]
+    """Of cells that both have, and of those that the second has only as invalid."""
+    only_a: tuple[str, ...]
+    only_b: tuple[str, ...]
+    left_out: Mapping[str, str]
+    """Cells of the second that cannot be compared, and why."""
+
+
+def newest(entries: Mapping[str, SessionEntry]) -> dict[str, SessionEntry]:
+    """Keep the sessions of the newest treatment under the newest conditions, the oldest first."""
+    by_age = sorted(entries.items(), key=lambda item: (item[1].started_at, item[0]))
+    last = by_age[-1][1]
+    return {
+        session: entry
+        for session, entry in by_age
+        if (entry.treatment, entry.conditions) == (last.treatment, last.conditions)
+    }
+
+
+def compare(a: Baseline, b: Baseline, rules: Rules) -> Compared:
+    """Judge `b` against `a`. `rules.alpha` is the whole's, and is shared by the cells that both have.
+
+    Of each cell of `b` the sessions of its newest treatment are judged together. A cell that was measured
+    by `b` but not so that it could be used is `invalid`, as it is for a test. Evals are compared elsewhere.
+    """
+    evals = {
+        cell
+        for side in (a, b)
+        for cell, entries in side.cells.items()
+        if any(entry.evaluation is not None for entry in entries.values())
+    }
+    both = [cell for cell in b.cells if cell in a.cells and cell not in evals]
+    rules = replace(rules, alpha=rules.alpha / max(1, len(both)))
+    reference = Reference(a)
+    verdicts = {
+        cell: judge_entries(cell, list(newest(b.cells[cell]).values()), reference, rules) for cell in both
+    }
+    left_out = {cell: why for cell, why in b.left_out.items() if cell not in b.cells}
+    for cell, why in left_out.items():
+        if cell in a.cells and why.startswith("invalid"):
+            verdicts[cell] = VerdictRecord(verdict="invalid", baseline=a.name, message=why)
+    left_out |= dict.fromkeys(sorted(evals & b.cells.keys()), "an eval: --bench-compare compares its prompts")
+    return Compared(
+        verdicts=dict(sorted(verdicts.items())),
+        only_a=tuple(sorted(a.cells.keys() - b.cells.keys() - left_out.keys() - evals)),
+        only_b=tuple(sorted(b.cells.keys() - a.cells.keys() - evals)),
+        left_out={cell: why for cell, why in left_out.items() if cell not in verdicts},
+    )
