@@ -23,8 +23,9 @@ _WHOLE_FROM = 10
 
 
 def ratio_text(ratio: float) -> str:
-    """Write B / A: `1.36`, `0.74`, `12.3`."""
-    return f"{ratio:.2f}" if ratio < _WHOLE_FROM else f"{ratio:.1f}"
+    """Write B / A: `1.36`, `0.74`, `12.3`, `0.065`."""
+    places = 1 if ratio >= _WHOLE_FROM else 2 if ratio >= 1 / _WHOLE_FROM else 3
+    return f"{ratio:.{places}f}"
 
 
 def ahead(one: MetricComparison, a: str, b: str) -> tuple[str, bool]:
@@ -53,9 +54,9 @@ def answer(series: Series) -> str:
     levels = series.levels
     if all(_alike(level) for level in levels):
         return f"alike {_loads(levels)}, within {DEFAULT_DELTA * 100:.0f} %"
-    if series.crossings:
-        return "; ".join(_crossing(one, series) for one in series.crossings)
     sure = [level for level in levels if level.sign]
+    if series.crossings and (not sure or any(one.sure for one in series.crossings)):
+        return "; ".join(_crossing(one, series) for one in series.crossings)
     name = _better(series.metric, math.fsum(level.effect for level in sure or levels), series.a, series.b)
     if len(sure) == len(levels):
         return f"{name} {_loads(levels)}, {_by(levels)}"

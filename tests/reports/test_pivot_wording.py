@@ -8,7 +8,7 @@ import pytest
 
 from pytest_llmbench.baselines.crossover import Level, crossings
 from pytest_llmbench.baselines.pivot import Series
-from pytest_llmbench.reports.pivot_wording import ahead, answer
+from pytest_llmbench.reports.pivot_wording import ahead, answer, ratio_text
 from tests.reports.making import compared
 
 
@@ -55,6 +55,10 @@ def series(*levels: tuple[int, float, float | None], metric: str = "ttft.p50") -
             "llama up to 1 stream, vllm from 8 on; not sure between them",
         ),
         (
+            series((1, 2.0, 0.05), (4, 0.9, 0.2), (8, 1.1, 0.2)),
+            "llama at 1 stream, 2.00 times; not sure at the other loads",
+        ),
+        (
             series((1, 1.1, 0.2), (4, 0.9, 0.2)),
             "llama, then vllm: they change places between 1 and 4, not sure",
         ),
@@ -63,6 +67,14 @@ def series(*levels: tuple[int, float, float | None], metric: str = "ttft.p50") -
 def test_the_answer_claims_no_more_than_the_intervals(told: Series, said: str) -> None:
     """Of a time less is better, of a throughput more."""
     assert answer(told) == said
+
+
+@pytest.mark.parametrize(
+    ("ratio", "said"), [(0.0653, "0.065"), (0.1, "0.10"), (1.364, "1.36"), (12.34, "12.3")]
+)
+def test_a_ratio_has_the_digits_that_mean_something(ratio: float, said: str) -> None:
+    """Two or three."""
+    assert ratio_text(ratio) == said
 
 
 @pytest.mark.parametrize(
