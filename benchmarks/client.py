@@ -1,6 +1,7 @@
 """The measuring client against the truth server, as a table in Markdown: `scripts/benchmark-client`.
 
-TTFT 50 ms, ITL 10 ms, 100 tokens, all streams in step. Client and server share this machine.
+TTFT 50 ms, ITL 10 ms, 100 tokens, all streams in step. Client and server share this machine. The last
+column is the CPU of a loop that only reads (`benchmarks/bare.py`): less is not to be had on this machine.
 """
 
 from __future__ import annotations
@@ -8,7 +9,9 @@ from __future__ import annotations
 import argparse
 import contextlib
 
+from benchmarks.bare import bare_reader
 from pytest_llmbench.calibration.calibrate import calibrate
+from pytest_llmbench.calibration.level import requests_for
 from pytest_llmbench.calibration.server import Behaviour
 from pytest_llmbench.calibration.table import HEADERS, markdown, row
 from pytest_llmbench.reports.environment import collect_environment
@@ -30,7 +33,11 @@ def main() -> None:
     with contextlib.suppress(KeyboardInterrupt):
         found = calibrate(arguments.levels, seconds=arguments.seconds, behaviour=behaviour)
         print(machine(), end="\n\n")
-        print(markdown(HEADERS, map(row, found.levels)))
+        rows = []
+        for level in found.levels:
+            requests = requests_for(level.streams, arguments.seconds, behaviour)
+            rows.append((*row(level), f"{bare_reader(level.streams, requests, behaviour):.1f}"))
+        print(markdown((*HEADERS, "bare"), rows))
         for note in found.notes:
             print(f"- {note}")
 

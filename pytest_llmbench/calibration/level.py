@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from pytest_llmbench.client.generator import LoadGenerator
 
-__all__ = ["measure_level", "most_streams", "requests_for"]
+__all__ = ["measure_level", "most_streams", "requests_for", "truth_body"]
 
 _DIALECT = "openai-chat"
 _WARMUP_TOKENS = 2
@@ -61,7 +61,7 @@ def _plan(server: TruthServer, streams: int, tokens: Sequence[int]) -> LoadPlan:
         base_url=server.base_url,
         dialect=_DIALECT,
         # Requests carry their index, by which the server's log is matched with the traces.
-        bodies=tuple(_body(index, count) for index, count in enumerate(tokens)),
+        bodies=tuple(truth_body(index, count) for index, count in enumerate(tokens)),
         concurrency=streams,
         warmup=streams,
     )
@@ -79,7 +79,8 @@ def most_streams() -> int:
     return (1 << 20 if hard == resource.RLIM_INFINITY else hard) - _SPARE_DESCRIPTORS
 
 
-def _body(index: int, tokens: int) -> bytes:
+def truth_body(index: int, tokens: int) -> bytes:
+    """Return the request that asks a truth server for so many tokens, and carries its number."""
     ask = Ask("Say something.", max_tokens=tokens)
     body = DIALECTS[_DIALECT].body(ask, model="truth", extras={"user": str(index)})
     return json.dumps(body).encode()
