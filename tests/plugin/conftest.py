@@ -28,10 +28,13 @@ from tests.plugin.fake_engine import FakeEngine
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["Left", "Project"]
+__all__ = ["WIDE", "Left", "Project"]
 
 _ROOT = Path(__file__).parents[2]
 _SCHEMA = json.loads((_ROOT / "docs" / "report.schema.json").read_text(encoding="utf-8"))
+
+WIDE = "--bench-compare-fail=ttft.p50:9999999%,tpot.p50:9999999%,throughput_output:99.9999%"
+"""Limits that nothing breaks that is only slow."""
 
 SUITE = """
     import pytest
@@ -52,6 +55,7 @@ _INI = """
 [pytest]
 addopts = -p no:benchmark -p no:hypothesispytest -p no:deepeval
   -p no:randomly -p no:random_order -p no:reverse -p never_late
+pythonpath = .
 filterwarnings = error
 """
 
@@ -208,7 +212,6 @@ class _Project:
         (self.root / "config").mkdir()
         (self.root / "config" / "workloads.yaml").write_text(textwrap.dedent(WORKLOADS), encoding="utf-8")
         (self.root / "never_late.py").write_text(inspect.getsource(never_late), encoding="utf-8")
-        pytester.syspathinsert()  # as it is for whoever runs `python -m pytest` there
         pytester.makeini(_INI)
 
     def suite(self, text: str) -> None:

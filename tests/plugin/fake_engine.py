@@ -1,6 +1,6 @@
 """An engine that answers at a steady pace, or badly in a way that is chosen, and notes what it was asked.
 
-Slow on purpose: with milliseconds between chunks, a busy machine does not make a measurement invalid.
+It takes at least as long as it says, however busy the machine is; how much longer, nobody can tell.
 """
 
 from __future__ import annotations
@@ -16,13 +16,17 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
-__all__ = ["Behaviour", "FakeEngine"]
+__all__ = ["FIRST", "GAP", "Behaviour", "FakeEngine"]
 
 Behaviour = Literal["well", "refuse", "fail", "cut", "reset", "error", "nothing", "hang", "every other fails"]
 
+FIRST, GAP = 0.01, 0.004
+"""Seconds before the first chunk and between chunks, unless a test says otherwise."""
+
 _PROMPT_TOKENS = 10
+_PATIENCE = 60.0
 
 
 class FakeEngine:
@@ -34,16 +38,14 @@ class FakeEngine:
         headers: their headers, each a mapping with lower-case names.
         first, gap: seconds before the first chunk and between chunks.
         say: makes a reply of a prompt; without it, a reply is as many words as were asked for.
+        together: nobody is answered before so many have asked.
+        most: how many were under way at one moment.
     """
 
     def __init__(self) -> None:
-        self.behaviour: Behaviour = "well"
         self.requests: list[dict[str, Any]] = []
         self.headers: list[Mapping[str, str]] = []
-        self.models = ["fake-model"]
-        self.key: str | None = None
-        self.first, self.gap = 0.01, 0.004
-        self.say: Callable[[str], str] | None = None
+        self.forget()
         self._server = _Server(("127.0.0.1", 0), _Handler)
         self._server.engine = self
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
@@ -60,16 +62,29 @@ class FakeEngine:
 
     def forget(self) -> None:
         """Be as new."""
-        self.behaviour, self.models, self.key, self.first, self.gap = (
-            "well",
-            ["fake-model"],
-            None,
-            0.01,
-            0.004,
-        )
-        self.say = None
+        self.behaviour: Behaviour = "well"
+        self.models = ["fake-model"]
+        self.key: str | None = None
+        self.first, self.gap = FIRST, GAP
+        self.say: Callable[[str], str] | None = None
+        self.together = threading.Barrier(1)
+        self.most = self._under_way = 0
+        self._counting = threading.Lock()
         self.requests.clear()
         self.headers.clear()
+
+    @contextlib.contextmanager
+    def under_way(self) -> Iterator[None]:
+        """Count one more while it is answered."""
+        with self._counting:
+            self._under_way += 1
+            self.most = max(self.most, self._under_way)
+        try:
+            self.together.wait(_PATIENCE)
+            yield
+        finally:
+            with self._counting:
+                self._under_way -= 1
 
 
 class _Server(ThreadingHTTPServer):
@@ -118,8 +133,9 @@ class _Handler(BaseHTTPRequestHandler):
             case "hang":
                 time.sleep(30)
             case _:
-                words, finish = self._words(body)
-                self._stream(words, finish, behaviour)
+                with engine.under_way():
+                    words, finish = self._words(body)
+                    self._stream(words, finish, behaviour)
 
     def _words(self, body: Mapping[str, Any]) -> tuple[list[str], str]:
         """Say what is answered, a word a chunk, and why it ends."""

@@ -79,7 +79,7 @@ def test_two_sessions_share_the_gpus(four_gpus: Project) -> None:
                 command, cwd=four_gpus.root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
             )
         )
-    outs = [suite.communicate(timeout=200)[0] for suite in suites]
+    outs = [suite.communicate(timeout=280)[0] for suite in suites]
     for name, out in zip(("one", "two"), outs, strict=True):
         latest = (four_gpus.root / name / "latest").resolve(strict=True)
         report: dict[str, Any] = json.loads((latest / "report.json").read_text())

@@ -8,12 +8,14 @@ if TYPE_CHECKING:
     from tests.plugin.conftest import Project
 
 
-def test_two_servers_are_compared_start_by_start(project: Project, mode: list[str]) -> None:
+def test_two_servers_are_compared_start_by_start(
+    project: Project, engine: FakeEngine, mode: list[str]
+) -> None:
     """Interleaved; side B's last replicate fails; JUnit, terminal and exit code agree."""
     with FakeEngine() as slow:
-        slow.first = 0.05
+        engine.first, slow.first = 0.05, 1.0  # so far apart that nothing else that happens here matters
         run = (f"--bench-ab=B=url={slow.url}", "--bench-replicates=3", "--bench-compare-fail=ttft.p50:10%")
-        left = project(*run, *mode)
+        left = project(*run, "--bench-requests=1", "--bench-warmup=0", *mode)
     assert left.code == 1, left.out
     names = [result["nodeid"].partition("[")[2].partition("-")[0] for result in left.results]
     assert names == [

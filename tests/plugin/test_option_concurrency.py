@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -45,10 +46,12 @@ def test_leaves_tests_alone_that_do_not_take_it(project: Project) -> None:
 
 
 def test_keeps_so_many_requests_in_flight(project: Project, engine: FakeEngine) -> None:
-    """Without --bench-requests each stream gets four requests, and sixteen are the least."""
+    """At one moment as many as there are streams, and never more."""
     project.suite(SWEEP)
-    left = project("--bench-concurrency=5", "--bench-requests=20")
-    assert left.result["metrics"]["throughput_request"]["mean"] > 2 / (engine.first + 4 * engine.gap)
+    engine.together = threading.Barrier(5)  # nobody is answered before all five have asked
+    left = project("--bench-concurrency=5", "--bench-requests=20", "--bench-warmup=5")
+    left.measured()
+    assert engine.most == 5
 
 
 @pytest.mark.parametrize("value", ["0", "1,x", "1,,2", "", "1.5"])

@@ -183,7 +183,7 @@ def test_a_server_that_ends_while_it_is_measured(project: Project) -> None:
     """The result is invalid and says why; the tests that follow fail at once."""
     project.suite(
         """
-        import os, signal, threading
+        import os, signal, threading, urllib.request
         from pathlib import Path
         import pytest
 
@@ -193,10 +193,15 @@ def test_a_server_that_ends_while_it_is_measured(project: Project) -> None:
                 if parent == os.getpid() and b"embedded_child" in (path.parent / "cmdline").read_bytes():
                     return pid
 
+        def kill_while_it_answers(pid, url):
+            idle = "llamacpp:requests_processing 0"
+            while idle in urllib.request.urlopen(url + "/metrics").read().decode():
+                pass
+            os.kill(pid, signal.SIGKILL)
+
         @pytest.mark.bench
-        def test_first(bench):
-            pid = server()
-            threading.Timer(0.5, os.kill, (pid, signal.SIGKILL)).start()
+        def test_first(bench, llm_server):
+            threading.Thread(target=kill_while_it_answers, args=(server(), llm_server.base_url)).start()
             bench("long")
 
         @pytest.mark.bench
@@ -209,7 +214,9 @@ def test_a_server_that_ends_while_it_is_measured(project: Project) -> None:
         "models: [{id: m, source: 'builtin:tiny-glm', run: [llama], backends: {llama: {runtime: embedded}}}]"
     )
     configuration = ("--bench-config=long.yaml", "--bench-config=models.yaml")
-    left = project(*configuration, "--no-workload", "--bench-requests=500", own_process=True)
+    left = project(
+        *configuration, "--no-workload", "--bench-requests=500", "--bench-warmup=0", own_process=True
+    )
     assert left.code == 1, left.out
     assert "2 failed" in left.out
     assert "Traceback" not in left.out
