@@ -1,4 +1,4 @@
-"""Student's t and the trigamma function, from `math` alone.
+"""Student's t, the trigamma function and the interval of a share, from `math` alone.
 
 The gate must decide alike wherever the plugin is installed, and an unrelated project must not wait for
 scipy; tests hold these to scipy's values.
@@ -9,12 +9,13 @@ from __future__ import annotations
 import math
 from functools import lru_cache
 
-__all__ = ["digamma", "t_quantile", "t_tail", "trigamma", "trigamma_inverse"]
+__all__ = ["digamma", "t_quantile", "t_tail", "trigamma", "trigamma_inverse", "wilson"]
 
 _NORMAL_FROM = 1e6
 _SERIES_FROM = 10.0
 _TINY = 1e-300
 _PRECISION = 1e-15
+_Z95 = 1.959963984540054
 
 
 def t_tail(t: float, df: float) -> float:
@@ -95,3 +96,18 @@ def trigamma_inverse(y: float) -> float:
         middle = (low + high) / 2
         low, high = (middle, high) if trigamma(middle) > y else (low, middle)
     return (low + high) / 2
+
+
+def wilson(passed: int, count: int) -> tuple[float, float]:
+    """Return the 95 % score interval of a share (Wilson 1927); 0 to 1 of nothing.
+
+    Of what was drawn from all there could be: of an eval it is no statement about another run on the same
+    prompts.
+    """
+    if not count:
+        return 0.0, 1.0
+    share, squared = passed / count, _Z95 * _Z95
+    middle = (share + squared / (2 * count)) / (1 + squared / count)
+    half = _Z95 * math.sqrt(share * (1 - share) / count + squared / (4 * count * count))
+    half /= 1 + squared / count
+    return max(0.0, middle - half), min(1.0, middle + half)

@@ -105,6 +105,13 @@ class Baseline:
         }
         return replace(self, cells={cell: entries for cell, entries in cells.items() if entries})
 
+    def joined(self, other: Baseline) -> Baseline:
+        """Add the cells and sessions of another under both names; what both have is the other's."""
+        cells = {cell: dict(entries) for cell, entries in self.cells.items()}
+        for cell, entries in other.cells.items():
+            cells.setdefault(cell, {}).update(entries)
+        return Baseline(f"{self.name}, {other.name}", cells, {**self.parts, **other.parts})
+
     @property
     def record_command(self) -> str:
         """The command that records what is not there."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 from pytest_llmbench.commands.baseline import BaselineCommand
 from pytest_llmbench.commands.build import Build
 from pytest_llmbench.commands.calibrate_client import CalibrateClient
+from pytest_llmbench.commands.calibrate_noise import CalibrateNoise
 from pytest_llmbench.commands.clean import Clean
 from pytest_llmbench.commands.compare import Compare
 from pytest_llmbench.commands.doctor import Doctor
@@ -58,4 +59,5 @@ COMMANDS: tuple[Command, ...] = (
     Stop(),
     Clean(),
     CalibrateClient(),
+    CalibrateNoise(),
 )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
+from pytest_llmbench.baselines.distributions import wilson
 from pytest_llmbench.records import ScoreRecord
 
 if TYPE_CHECKING:
@@ -12,9 +12,8 @@ if TYPE_CHECKING:
 
     from pytest_llmbench.evals.base import Verdict
 
-__all__ = ["marks_of", "scores_of", "wilson"]
+__all__ = ["marks_of", "scores_of"]
 
-_Z95 = 1.959963984540054
 _MARKS = {True: "+", False: "-", None: "?"}
 
 
@@ -40,20 +39,6 @@ def _score(found: Sequence[Sequence[bool | None]]) -> ScoreRecord:
         low=low,
         high=high,
     )
-
-
-def wilson(passed: int, count: int) -> tuple[float, float]:
-    """Return the 95 % score interval of a share (Wilson 1927); 0 to 1 of nothing.
-
-    Of prompts drawn from all there could be: it is no statement about another run on the same prompts.
-    """
-    if not count:
-        return 0.0, 1.0
-    share, squared = passed / count, _Z95 * _Z95
-    middle = (share + squared / (2 * count)) / (1 + squared / count)
-    half = _Z95 * math.sqrt(share * (1 - share) / count + squared / (4 * count * count))
-    half /= 1 + squared / count
-    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def marks_of(verdicts: Mapping[str, Mapping[str, Verdict]]) -> tuple[tuple[str, ...], dict[str, str]]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pytest_llmbench.records import MetricComparison
     from pytest_llmbench.reports.rows import JudgedCell
 
-__all__ = ["comparison_table", "decisive", "heading", "shown"]
+__all__ = ["comparison_table", "decisive", "heading", "metric_name", "shown"]
 
 _SHORT = {
     "throughput_output": "output",
@@ -134,8 +134,13 @@ def _verdict(judged: JudgedCell, comparison: MetricComparison | None) -> Cell:
 def _name(comparison: MetricComparison | None) -> Cell:
     if comparison is None:
         return Cell(NOTHING, "dim")
-    name, _, stat = comparison.metric.partition(".")
-    return Cell(f"{_SHORT.get(name, name if '_' in name else name.upper())} {stat}".rstrip())
+    return Cell(metric_name(comparison.metric))
+
+
+def metric_name(key: str) -> str:
+    """Write a metric as briefly as tables do: `TTFT p50`, `output`."""
+    name, _, stat = key.partition(".")
+    return f"{_SHORT.get(name, name if '_' in name else name.upper())} {stat}".rstrip()
 
 
 def _change(comparison: MetricComparison | None) -> Cell:

@@ -63,7 +63,7 @@ class Column:
 
 
 class Group(NamedTuple):
-    """A heading over the next `size` rows."""
+    """A heading over the next `size` rows; none if it has no title."""
 
     title: str
     facts: str
@@ -116,6 +116,8 @@ def grouped(columns: Sequence[Column], groups: Sequence[Group], width: int) -> l
 
 
 def _heading(group: Group, width: int) -> list[Text]:
+    if not group.title:
+        return []
     if not group.facts:
         return [Text(group.title, "bold")]
     if cell_len(f"{group.title}  {group.facts}") <= width:

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llmbench.evals.scores import marks_of, scores_of, wilson
+from pytest_llmbench.baselines.distributions import wilson
+from pytest_llmbench.evals.scores import marks_of, scores_of
 
 
 def test_counts_prompts_and_parts() -> None:
