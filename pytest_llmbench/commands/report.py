@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_llmbench.commands.sessions import take_session
 from pytest_llmbench.commands.showing import terminal_width, wants_color
 from pytest_llmbench.errors import StorageError, UsageError
 from pytest_llmbench.files import write_atomically
@@ -44,14 +45,7 @@ nothing that had finished is lost.
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Take a path, and where to write JSON."""
-        parser.add_argument(
-            "path",
-            metavar="PATH",
-            nargs="?",
-            type=Path,
-            default=Path("results/latest"),
-            help="a session's folder, its results.jsonl or a report.json (default: %(default)s)",
-        )
+        take_session(parser, "its results.jsonl or a report.json")
         parser.add_argument(
             "--json",
             metavar="PATH",

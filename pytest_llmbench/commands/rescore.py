@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_llmbench.commands.sessions import take_session
 from pytest_llmbench.errors import UsageError
 from pytest_llmbench.evals.replies import read_replies
 from pytest_llmbench.evals.rescoring import eval_of, load_eval, rescore
@@ -43,14 +44,7 @@ Nothing is asked of any server.
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Take a session, and where evals and their data are."""
-        parser.add_argument(
-            "path",
-            metavar="PATH",
-            nargs="?",
-            type=Path,
-            default=Path("results/latest"),
-            help="a session's folder, or a file of its replies (default: %(default)s)",
-        )
+        take_session(parser, "or a file of its replies")
         parser.add_argument("--eval", metavar="FILE.py:CLASS", help="score with this eval")
         parser.add_argument("--data-dir", metavar="DIR", type=Path, help="folder that holds nltk_data")
         parser.add_argument("--update", action="store_true", help="put the scores into report.json")

@@ -25,7 +25,6 @@ _LIGHT = {
     "plugin",
     "settings",
 }
-_LIMIT = 0.030
 _QUIET = ["-p", "no:benchmark", "-p", "no:hypothesispytest", "-p", "no:anyio", "-p", "no:deepeval"]
 
 
@@ -93,21 +92,27 @@ def test_writes_nothing_and_replaces_nothing(other: Path, args: list[str]) -> No
     assert after - before == {other / "modules.json"}
 
 
-def test_costs_less_than_30_ms(other: Path) -> None:
-    """Importing and configuring, the best of several: what is slower was something else on the machine."""
+def test_costs_little_beside_pytest(other: Path) -> None:
+    """Importing and configuring us: a fraction of the CPU time that importing pytest takes, best of three.
+
+    Of both, for a slow machine is slow in either, and CPU time is not that of others on it.
+    """
     timer = (
         "import sys, time\n"
+        "now = time.process_time\n"
+        "before = now()\n"
         "import pytest, _pytest.config\n"
+        "theirs = now() - before\n"
         "spent = 0.0\n"
-        "before = time.perf_counter()\n"
+        "before = now()\n"
         "import pytest_llmbench.plugin as plugin\n"
-        "spent += time.perf_counter() - before\n"
+        "spent += now() - before\n"
         "def timed(function):\n"
         "    def wrapper(*args):\n"
         "        global spent\n"
-        "        before = time.perf_counter()\n"
+        "        before = now()\n"
         "        try: return function(*args)\n"
-        "        finally: spent += time.perf_counter() - before\n"
+        "        finally: spent += now() - before\n"
         "    return wrapper\n"
         "class Ours:\n"
         "    @staticmethod\n"
@@ -120,14 +125,15 @@ def test_costs_less_than_30_ms(other: Path) -> None:
         "    def pytest_collection_modifyitems(config, items):\n"
         "        timed(plugin.pytest_collection_modifyitems)(config, items)\n"
         f"code = pytest.main({[*_QUIET, '-p', 'no:llmbench', '-q']!r}, plugins=[Ours()])\n"
-        "print('SPENT', int(code), spent)\n"
+        "print('SPENT', int(code), spent, theirs)\n"
     )
-    spent = []
-    for _ in range(5):
+    ours, theirs = [], []
+    for _ in range(3):
         done = subprocess.run(
             [sys.executable, "-c", timer], cwd=other, capture_output=True, text=True, check=False
         )
-        found = re.search(r"SPENT 0 (\S+)", done.stdout)
+        found = re.search(r"SPENT 0 (\S+) (\S+)", done.stdout)
         assert found, done.stdout + done.stderr
-        spent.append(float(found[1]))
-    assert min(spent) < _LIMIT
+        ours.append(float(found[1]))
+        theirs.append(float(found[2]))
+    assert min(ours) < min(theirs) / 4
