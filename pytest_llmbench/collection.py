@@ -124,12 +124,13 @@ class Axis:
             raise UsageError(message)
         self._settings, self._evals = settings, evals
         self._workloads = workloads
-        replicates = settings.get("replicates") + reruns
-        # Replicate-major (A1 B1 A2 B2): what drifts over the session hits every deployment alike.
+        last = settings.get("replicates")
+        replicates = last + reruns
+        # Replicate-major: what drifts over the session hits every deployment alike.
         self._places = [
             Place(deployment, replicate)
             for replicate in range(1, replicates + 1)
-            for deployment in deployments
+            for deployment in _in_turn(deployments, swapped=(last - replicate) % 2 == 1)
         ]
         self._ids = [
             place.deployment.id + (f".r{place.replicate:02d}" if replicates > 1 else "")
@@ -247,6 +248,18 @@ class Axis:
         runs = ("-".join(parts[a:b]) for a, b in combinations(range(len(parts) + 1), 2))
         found = max((name for name in runs if name in self._deployment_of), key=len, default=None)
         return nodeid.partition("::")[0] if found is None else self._deployment_of[found]
+
+
+def _in_turn(deployments: Sequence[Deployment], *, swapped: bool) -> list[Deployment]:
+    """Order a replicate's deployments; sides of an A/B, which stand in pairs, can change places.
+
+    They do so from pair to pair (A1 B1 B2 A2 A3 B3): what drifts then favours each side in its turn. In the
+    last pair B comes last, because its test carries the verdict.
+    """
+    ordered = list(deployments)
+    if swapped and any(deployment.side for deployment in deployments):
+        ordered[::2], ordered[1::2] = ordered[1::2], ordered[::2]
+    return ordered
 
 
 def _several(value: Any) -> Sequence[Any]:  # noqa: ANN401 - what an author wrote: one, or several

@@ -31,7 +31,10 @@ if TYPE_CHECKING:
 __all__ = ["ANCHOR", "RERUNS", "Judge"]
 
 RERUNS = 2
-"""Replicates that `--bench-inconclusive=rerun` may add; known beforehand, so that alpha can be shared out."""
+"""Replicates that `--bench-inconclusive=rerun` may add; known beforehand, so that alpha can be shared out.
+
+Even, so that pairs of an A/B that are added begin with either side as often.
+"""
 ANCHOR = "anchor"
 """The baseline that never moves, if there is one of this name."""
 
@@ -86,6 +89,11 @@ class Judge:
         asked = self._reference is not None or self._pairs is not None
         return RERUNS if asked and self._policy == "rerun" else 0
 
+    @property
+    def looks(self) -> range:
+        """Replicates with which verdicts come. Pairs are added by twos: side B is last in the second."""
+        return range(self.replicates, self.replicates + self.reruns + 1, 2 if self.has_sides else 1)
+
     def expect(self, tests: Collection[str]) -> None:
         """Share alpha out: `tests` are those that were collected and can be judged, without replicates."""
         self._tests = max(1, len(tests))
@@ -115,8 +123,8 @@ class Judge:
 
         `test` is the node id without replicate and side; alpha's share of a test is divided among its cells.
         """
-        looks = 1 + self.reruns
-        alpha = ALPHA / self._tests / looks / max(1, len({result.cell for result in results}))
+        cells = max(1, len({result.cell for result in results}))
+        alpha = ALPHA / self._tests / len(self.looks) / cells
         rules = replace(_marked(self._rules, marker or {}), alpha=alpha)
         judged = []
         for result in results:
@@ -130,7 +138,7 @@ class Judge:
             elif verdict is None:
                 verdict = self._verdict(earlier, environment, rules)
             judged.append(result.model_copy(update={"verdict": self._looked(verdict, result.replicate)}))
-        done = judged and judged[-1].replicate >= self.replicates and side != "a"
+        done = judged and judged[-1].replicate in self.looks and side != "a"
         if done and all(record.verdict.verdict != "inconclusive" for record in judged):
             self._settled.add(test)
         return judged
@@ -161,9 +169,8 @@ class Judge:
         if self._reference is None:
             return VerdictRecord(verdict="none")
         name = self._reference.baseline.name
-        if last.replicate < self.replicates:
-            message = f"judged with the last of {self.replicates} replicates"
-            return VerdictRecord(verdict="none", baseline=name, message=message)
+        if last.replicate not in self.looks:
+            return self._later(last.replicate, name)
         verdict = judge_cell(results, self._reference, environment, rules)
         if self._anchor is None or verdict.rule == "none":
             return verdict
@@ -183,16 +190,21 @@ class Judge:
         pairs.set(last.cell, side, replicates_of(fit))
         if side == "a":
             return VerdictRecord(verdict="none")
-        if last.replicate < self.replicates:
-            message = f"judged with the last of {self.replicates} replicates"
-            return VerdictRecord(verdict="none", baseline=pairs.name, message=message)
+        if last.replicate not in self.looks:
+            return self._later(last.replicate, pairs.name)
         before = self._first_side.get(last.cell, [])
+        if not before:
+            message = "side A was not measured in this session: run every replicate of both sides (no --lf)"
+            return VerdictRecord(verdict="missing", rule="pairs", baseline=pairs.name, message=message)
         if bad := [result for result in (*before, *results) if not result.validity.valid]:
             return invalid_verdict(bad[0], pairs.name)
-        differing: tuple[str, ...] = ()
-        if before:
-            differing = changes(treatment_of(before[-1], environment), treatment_of(last, environment))
+        differing = changes(treatment_of(before[-1], environment), treatment_of(last, environment))
         return pairs.judge(last.cell, rules).model_copy(update={"treatment": differing})
+
+    def _later(self, replicate: int, baseline: str) -> VerdictRecord:
+        following = next((look for look in self.looks if look > replicate), replicate)
+        message = f"judged with the last of {following} replicates"
+        return VerdictRecord(verdict="none", baseline=baseline, message=message)
 
     def failure(self, result: ResultRecord) -> Judged | None:
         """Return what a judged result fails its test with, or None."""

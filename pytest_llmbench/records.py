@@ -263,7 +263,8 @@ class PairedRecord(_Record):
 class VerdictRecord(_Record):
     """What the comparison came to. `rule` names how it was decided, as in the comparisons.
 
-    `treatment` lists what differs from the newest baseline session, one `name: before -> now` each. `drift`
+    `treatment` lists what differs from the newest baseline session, one `name: before -> now` each.
+    `set_aside` lists sessions of the baseline that were off in most cells and not compared with. `drift`
     compares with the fixed baseline `anchor` as well; it is shown and decides nothing.
     """
 
@@ -273,6 +274,7 @@ class VerdictRecord(_Record):
     baseline_sessions: int = 0
     message: str = ""
     treatment: tuple[str, ...] = ()
+    set_aside: tuple[str, ...] = ()
     comparisons: tuple[MetricComparison, ...] = ()
     paired: tuple[PairedRecord, ...] = ()
     anchor: str | None = None

@@ -53,6 +53,25 @@ def test_places_come_replicate_by_replicate() -> None:
     assert [place_of(test) for test in items] == [None, *places]
 
 
+@pytest.mark.parametrize(
+    ("replicates", "reruns", "order"),
+    [
+        (5, 0, "a1 b1 b2 a2 a3 b3 b4 a4 a5 b5"),
+        (4, 0, "b1 a1 a2 b2 b3 a3 a4 b4"),
+        (3, 2, "a1 b1 b2 a2 a3 b3 b4 a4 a5 b5"),
+    ],
+)
+def test_sides_change_places_from_pair_to_pair(replicates: int, reruns: int, order: str) -> None:
+    """What drifts favours each in its turn; B is last wherever a verdict is given."""
+    a, b = (deployment("m").model_copy(update={"side": side}) for side in "ab")
+    both = Axis([a, b], {"tiny": TINY}, settings(replicates=replicates), EvalSettings(), reruns=reruns)
+    places = [Place(side, number) for side in (a, b) for number in range(1, replicates + reruns + 1)]
+    items = [item(place) for place in places]
+    both.sort(items, anywhere)
+    found = [place for test in items if (place := place_of(test))]
+    assert " ".join(f"{place.deployment.side}{place.replicate}" for place in found) == order
+
+
 def test_workers_begin_with_what_wants_most() -> None:
     """Else the large one comes last, and the other workers have nothing left to do."""
     small, large = deployment("a"), deployment("b").model_copy(update={"gpus": 4})

@@ -133,6 +133,33 @@ def test_an_invalid_pair_leaves_no_verdict(tmp_path: Path, environment: Environm
     assert (verdict.verdict, "too late" in verdict.message) == ("invalid", True)
 
 
+def test_side_b_alone_is_missing_its_other_side(tmp_path: Path, environment: EnvironmentRecord) -> None:
+    """As `--lf` leaves it: what was slower must not turn green because nothing is compared."""
+    sides = judge(tmp_path, ab=("B=arg.threads=1",), replicates=3)
+    judged = one(sides, on("b", 0.1, 3), "t", environment, side="b")
+    assert judged.verdict.verdict == "missing"
+    first, second = str(sides.failure(judged)).splitlines()
+    assert first.startswith("side A was not measured in this session")
+    assert second.endswith("missing against side A of this session (B=arg.threads=1)")
+
+
+def test_pairs_are_added_by_twos(tmp_path: Path, environment: EnvironmentRecord) -> None:
+    """The first of them begins with side B, the second with side A: a verdict comes with the second."""
+    sides = judge(tmp_path, ab=("B=arg.threads=1",), replicates=3, inconclusive="rerun")
+    assert list(sides.looks) == [3, 5]
+    verdicts = {}
+    for replicate, change in enumerate((1.5, 0.7, 1.0, 1.0, 1.0), 1):
+        order = "ba" if replicate in {2, 4} else "ab"
+        for side in order:
+            value = 0.1 * (change if side == "b" else 1)
+            verdicts[side, replicate] = one(sides, on(side, value, replicate), "t", environment, side).verdict
+    assert verdicts["b", 3].message == "inconclusive; 2 more replicates may decide"
+    assert verdicts["b", 3].comparisons[0].alpha == pytest.approx(0.05 / 2 / 3)
+    assert verdicts["b", 4].message == "judged with the last of 5 replicates"
+    assert not sides.settled("t")
+    assert verdicts["b", 5].verdict == "inconclusive"
+
+
 @pytest.fixture
 def noisy(tmp_path: Path, environment: EnvironmentRecord) -> Path:
     """Give a results folder with a baseline of five sessions that differ much."""

@@ -20,7 +20,17 @@ from pytest_llmbench.baselines.distributions import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-__all__ = ["NOTHING_KNOWN", "Estimate", "Spread", "discoveries", "fit_prior", "pairs", "sessions", "spread"]
+__all__ = [
+    "NOTHING_KNOWN",
+    "Estimate",
+    "Spread",
+    "discoveries",
+    "fit_prior",
+    "outliers",
+    "pairs",
+    "sessions",
+    "spread",
+]
 
 _LEAST_VARIANCE = 1e-12
 """Equal values do not prove that there is no noise; a millionth is below every clock."""
@@ -117,6 +127,30 @@ def pairs(differences: Sequence[float], within: Spread) -> Estimate:
     count = len(differences)
     variance = max(within.variance, _LEAST_VARIANCE) / count
     return Estimate(math.fsum(differences) / count, math.sqrt(variance), within.df)
+
+
+def outliers(values: Mapping[str, float], most: int, level: float = 0.01) -> tuple[str, ...]:
+    """Name values that are too far from the others, at most `most` of them.
+
+    `level` is how often any is named where all are normal with one mean and variance: the generalized extreme
+    studentized deviate test, in which one outlier does not hide another (Rosner 1983).
+    """
+    left = dict(values)
+    farthest: list[str] = []
+    found = 0
+    for _ in range(most):
+        count = len(left)
+        mean = math.fsum(left.values()) / count
+        squares = math.fsum((value - mean) ** 2 for value in left.values())
+        name = max(left, key=lambda one: abs(left[one] - mean))
+        distance = abs(left.pop(name) - mean)
+        farthest.append(name)
+        t = t_quantile(level / (2 * count), count - 2)
+        # Of distances in standard deviations, squared on both sides: equal values have none.
+        critical = (count - 1) ** 2 * t * t / ((count - 2 + t * t) * count)
+        if distance**2 * (count - 1) > critical * squares:
+            found = len(farthest)
+    return tuple(farthest[:found])
 
 
 def discoveries(p_values: Mapping[str, float], rate: float = 0.05) -> tuple[str, ...]:

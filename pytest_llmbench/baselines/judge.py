@@ -17,7 +17,7 @@ from pytest_llmbench.baselines.inference import sessions
 from pytest_llmbench.baselines.limits import DEFAULT_LIMITS
 from pytest_llmbench.baselines.model import SessionEntry
 from pytest_llmbench.baselines.values import average, replicates_of, session_value
-from pytest_llmbench.baselines.wording import PLAIN_THRESHOLD
+from pytest_llmbench.baselines.wording import PLAIN_THRESHOLD, percent
 from pytest_llmbench.records import VerdictRecord
 
 if TYPE_CHECKING:
@@ -138,12 +138,15 @@ def judge_sessions(
     `missing` if the baseline has a limited value that the candidate lacks, since what could not be measured
     must not pass.
     """
-    compared = [entry for entry in by_age if entry.treatment == by_age[-1].treatment]
+    newest = [entry for entry in by_age if entry.treatment == by_age[-1].treatment]
+    used: set[int] = set()
     comparisons: list[MetricComparison] = []
     lost: list[str] = []
     for limit in rules.limits:
+        compared = [entry for entry in newest if reference.off(entry, limit.key) is None]
         found = [(entry, reference.value(entry, limit.key)) for entry in compared]
         known = [(entry, value) for entry, value in found if value is not None]
+        used |= set(map(id, compared))
         sides = (candidate, *more)
         nows = [value for side in sides if (value := session_value(side, limit.key)) is not None]
         if known and not nows:
@@ -163,9 +166,22 @@ def judge_sessions(
                     limit, estimate, usual, alpha=rules.alpha_each, rule="sessions", advisory=advisory
                 )
             )
-    return verdict_of_cell(
-        comparisons, lost, rules, baseline=reference.baseline.name, baseline_sessions=len(compared)
+    verdict = verdict_of_cell(
+        comparisons, lost, rules, baseline=reference.baseline.name, baseline_sessions=len(used)
     )
+    return verdict.model_copy(update={"set_aside": _set_aside(by_age, reference, rules.limits)})
+
+
+def _set_aside(
+    entries: Sequence[SessionEntry], reference: Reference, limits: Sequence[Limit]
+) -> tuple[str, ...]:
+    """Say which sessions were not compared with, and why."""
+    found: dict[str, list[str]] = {}
+    for entry in entries:
+        for limit in limits:
+            if (off := reference.off(entry, limit.key)) is not None:
+                found.setdefault(reference.session(entry), []).append(f"{limit.key} {percent(off)}")
+    return tuple(f"session {session}: {', '.join(texts)} in most cells" for session, texts in found.items())
 
 
 def verdict_of_cell(

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import math
+from statistics import median
 from typing import TYPE_CHECKING
 
-from pytest_llmbench.baselines.inference import NOTHING_KNOWN, fit_prior, spread
+from pytest_llmbench.baselines.inference import NOTHING_KNOWN, fit_prior, outliers, spread
+from pytest_llmbench.baselines.limits import DEFAULT_DELTA
 from pytest_llmbench.baselines.values import session_value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from pytest_llmbench.baselines.comparability import Conditions
     from pytest_llmbench.baselines.inference import Spread
     from pytest_llmbench.baselines.model import Baseline, SessionEntry
 
 __all__ = ["FEWEST_SESSIONS", "Reference"]
 
 FEWEST_SESSIONS = 3
+_FEWEST_TO_DOUBT = 5
+"""Sessions for each that may be set aside: of fewer nobody can tell which is the odd one."""
 
 
 class Reference:
@@ -25,14 +30,22 @@ class Reference:
     The spread of sessions is fitted over all cells of the baseline for each metric. That needs nothing of
     the session that is judged, so every test is judged by the same prior, whichever comes first and on
     whichever of xdist's workers it runs.
+
+    A session that is far from the others in most cells is set aside: it would say that sessions differ by
+    as much as that, and hide every regression.
     """
 
     def __init__(self, baseline: Baseline) -> None:
         self.baseline = baseline
         self._priors: dict[str, Spread] = {}
+        self._off: dict[str, dict[tuple[str, Conditions], float]] = {}
         # By identity: the baseline keeps its entries, and comparing them takes longer than judging.
         self._values: dict[tuple[int, str], float | None] = {}
         self._groups: dict[tuple[int, ...], list[list[SessionEntry]]] = {}
+        self._logarithms: dict[tuple[str, tuple[int, ...]], list[list[tuple[SessionEntry, float]]]] = {}
+        self._sessions = {
+            id(entry): session for entries in baseline.cells.values() for session, entry in entries.items()
+        }
 
     def value(self, entry: SessionEntry, key: str) -> float | None:
         """Value of a stored session for one statistic, None if it has none; worked out once."""
@@ -40,6 +53,22 @@ class Reference:
         if place not in self._values:
             self._values[place] = session_value(entry.replicates, key)
         return self._values[place]
+
+    def session(self, entry: SessionEntry) -> str:
+        """Id of the session that an entry of the baseline is of."""
+        return self._sessions[id(entry)]
+
+    def off(self, entry: SessionEntry, key: str) -> float | None:
+        """By how much an entry's session is off in this statistic and set aside, as a fraction; else None.
+
+        Of five sessions at most one, of ten two; only by what is no chance among them, and by the change that
+        matters.
+        """
+        if key not in self._off:
+            self._off[key] = self._set_aside(key)
+        found = self._off[key]
+        shift = found.get((self.session(entry), entry.conditions)) if found else None
+        return math.expm1(shift) if shift else None
 
     def prior(self, key: str) -> Spread:
         """What all cells say about the variance of one of them, for the logarithms of this statistic."""
@@ -60,13 +89,54 @@ class Reference:
         return spread(groups).moderated(self.prior(key))
 
     def _alike(self, entries: Sequence[SessionEntry], key: str) -> list[list[float]]:
-        """Logarithms of values, those of the same treatment and conditions together; none of zeros."""
+        """Logarithms of values, those of the same treatment and conditions together, none of zeros.
+
+        Without sessions that are set aside.
+        """
+        found = (
+            [value for entry, value in logs if self.off(entry, key) is None]
+            for logs in self._logs(entries, key)
+        )
+        return [group for group in found if group]
+
+    def _logs(self, entries: Sequence[SessionEntry], key: str) -> list[list[tuple[SessionEntry, float]]]:
         place = tuple(map(id, entries))
-        if place not in self._groups:
-            self._groups[place] = _grouped(entries)
-        found = [[self.value(entry, key) for entry in group] for group in self._groups[place]]
-        logs = [[math.log(value) for value in group if value] for group in found]
-        return [group for group in logs if group]
+        if (key, place) not in self._logarithms:
+            if place not in self._groups:
+                self._groups[place] = _grouped(entries)
+            self._logarithms[key, place] = [
+                [(entry, math.log(value)) for entry in group if (value := self.value(entry, key))]
+                for group in self._groups[place]
+            ]
+        return self._logarithms[key, place]
+
+    def _set_aside(self, key: str) -> dict[tuple[str, Conditions], float]:
+        """Find sessions that are off in most cells: session and conditions to the shift of the logarithm."""
+        shifts: dict[Conditions, dict[str, list[float]]] = {}
+        for entries in self.baseline.cells.values():
+            for logs in self._logs(list(entries.values()), key):
+                if len(logs) >= FEWEST_SESSIONS:
+                    of = shifts.setdefault(logs[0][0].conditions, {})
+                    middle = median(value for _, value in logs)
+                    for entry, value in logs:
+                        of.setdefault(self.session(entry), []).append(value - middle)
+        return {
+            (session, conditions): shift
+            for conditions, by_session in shifts.items()
+            for session, shift in _strangers(by_session)
+        }
+
+
+def _strangers(shifts: Mapping[str, Sequence[float]]) -> Iterator[tuple[str, float]]:
+    """From each session's shifts, one a cell, to the sessions that are off, and by how much."""
+    most = max(map(len, shifts.values()))
+    # One that measured few of the cells is more scattered than others by that alone.
+    usual = {session: median(found) for session, found in shifts.items() if 2 * len(found) >= most}
+    middle = median(usual.values())
+    for session in outliers(usual, len(usual) // _FEWEST_TO_DOUBT):
+        shift = usual[session] - middle
+        if abs(shift) >= math.log1p(DEFAULT_DELTA):
+            yield session, shift
 
 
 def _grouped(entries: Iterable[SessionEntry]) -> list[list[SessionEntry]]:

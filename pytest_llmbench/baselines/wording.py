@@ -119,12 +119,16 @@ def judged_message(result: ResultRecord, verdict: VerdictRecord) -> str:
     lines = [
         "; ".join(comparison_text(c) for c in told) or verdict.message,
         f"{result.cell}: {verdict.verdict} against {against}",
-        f"decided by a {rule_text(verdict)}" + _seen(told or verdict.comparisons),
     ]
-    if verdict.rule == "threshold":
-        lines[-1] += ": one noisy run can cross it"
+    if verdict.comparisons:
+        lines.append(f"decided by a {rule_text(verdict)}" + _seen(told or verdict.comparisons))
+        if verdict.rule == "threshold":
+            lines[-1] += ": one noisy run can cross it"
+    notes = [f"set aside {text}" for text in verdict.set_aside]
     if told and verdict.message not in {"", PLAIN_THRESHOLD}:
-        lines.append(verdict.message)
+        notes.insert(0, verdict.message)
+    if notes:
+        lines.append("; ".join(notes))
     if others:
         lines.append(
             "also compared: "
@@ -132,6 +136,8 @@ def judged_message(result: ResultRecord, verdict: VerdictRecord) -> str:
                 f"{c.metric} {change_text(c)} ({'advisory' if c.advisory else c.verdict})" for c in others
             )
         )
+    if verdict.rule == "pairs" and not verdict.comparisons:
+        return "\n".join(lines)
     lines += _suspects(verdict)
     if verdict.rule == "pairs":
         return "\n".join([*lines, "next: run it again, or with more pairs: --bench-replicates=10"])

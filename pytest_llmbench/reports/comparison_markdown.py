@@ -57,14 +57,15 @@ def _row(comparison: MetricComparison) -> str:
 
 
 def difference_lines(judged: Sequence[JudgedCell]) -> list[str]:
-    """Say how it was decided, and list what differs."""
+    """Say how it was decided, and list what differs and which sessions were not believed."""
     rules = sorted({rule_text(one.verdict) for one in judged if one.verdict.comparisons})
     found = sorted({text for one in judged for text in one.verdict.treatment})
     lines = [f"Decided by a {', a '.join(rules)}.", ""] if rules else []
     lines += [f"- differs: `{plain(text)}`" for text in found]
     if rules and not found:
         lines.append("- nothing recorded differs: same version, image, arguments and environment variables")
-    return lines
+    aside = dict.fromkeys(text for one in judged for text in one.verdict.set_aside)
+    return [*lines, *(f"- set aside: {plain(text)}" for text in aside)]
 
 
 def also_worse(judged: Sequence[JudgedCell]) -> list[str]:

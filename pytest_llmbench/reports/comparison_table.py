@@ -72,7 +72,9 @@ def heading(told: Sequence[JudgedCell]) -> str:
     sessions = ""
     if counts and not sides:
         span = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
-        sessions = f" ({span} session{'s' * (counts[-1] != 1)})"
+        aside = len({text for result in told for text in result.verdict.set_aside})
+        left_out = f", {aside} set aside" if aside else ""
+        sessions = f" ({span} session{'s' * (counts[-1] != 1)}{left_out})"
     found = [one.verdict.verdict for one in told]
     outcome = ", ".join(
         f"{found.count(verdict)} {'not compared' if verdict == 'none' else verdict}"

@@ -52,7 +52,12 @@ def comparison_lines(
     treatments = shared((_differences(r), r.cell) for r in judged if r.verdict.treatment)
     compared = Names(one.cell for one in judged if one.verdict.verdict != "none")
     lines += [Line("differs", "none", f"{text} ({compared.some(cells)})") for text, cells in treatments]
+    aside: dict[str, list[str]] = {}
     why: dict[str, list[str]] = {}
+    for result in judged:
+        for text in result.verdict.set_aside:
+            aside.setdefault(text, []).append(result.cell)
+    lines += [Line("set aside", "none", f"{text} ({compared.some(cells)})") for text, cells in aside.items()]
     for result in judged:
         if result.verdict.verdict == "none":
             message = result.verdict.message.removeprefix("not compared, because ")

@@ -11,6 +11,7 @@ from pytest_llmbench.baselines.inference import (
     Spread,
     discoveries,
     fit_prior,
+    outliers,
     pairs,
     sessions,
     spread,
@@ -78,3 +79,29 @@ def test_discoveries_are_those_of_benjamini_and_hochberg() -> None:
     p_values = {"a": 0.001, "b": 0.024, "c": 0.025, "d": 0.9}
     assert discoveries(p_values, 0.05) == ("a", "b", "c")
     assert discoveries({"a": 0.5}) == discoveries({}) == ()
+
+
+def test_outliers_are_those_of_rosner() -> None:
+    """His example of 54 values has three (Rosner 1983; NIST handbook 1.3.5.17.3); the second hides none."""
+    values = [
+        *(-0.25, 0.68, 0.94, 1.15, 1.20, 1.26, 1.26, 1.34, 1.38, 1.43, 1.49, 1.49, 1.55, 1.56, 1.58, 1.65),
+        *(1.69, 1.70, 1.76, 1.77, 1.81, 1.91, 1.94, 1.96, 1.99, 2.06, 2.09, 2.10, 2.14, 2.15, 2.23, 2.24),
+        *(2.26, 2.35, 2.37, 2.40, 2.47, 2.54, 2.62, 2.64, 2.90, 2.92, 2.92, 2.93, 3.21, 3.26, 3.30, 3.59),
+        *(3.68, 4.30, 4.64, 5.34, 5.42, 6.01),
+    ]
+    named = {str(place): value for place, value in enumerate(values)}
+    assert {named[name] for name in outliers(named, 10, level=0.05)} == {6.01, 5.42, 5.34}
+
+
+def test_equal_values_have_no_outliers() -> None:
+    """Nor do none that may be named."""
+    assert outliers({"a": 1.0, "b": 1.0, "c": 1.0, "d": 1.0, "e": 1.0}, 1) == ()
+    assert outliers({"a": 1.0, "b": 1.0, "c": 9.0}, 0) == ()
+
+
+def test_normal_values_have_outliers_as_often_as_was_said() -> None:
+    """About one set of ten in a hundred."""
+    rng = np.random.default_rng(2)
+    sets = [{str(n): value for n, value in enumerate(rng.normal(size=10))} for _ in range(2000)]
+    share = sum(bool(outliers(one, 2)) for one in sets) / len(sets)
+    assert 0.003 < share < 0.025

@@ -112,6 +112,8 @@ def test_sessions_are_counted_from_the_fewest_to_the_most() -> None:
     """Cells of one baseline can have been recorded more or less often."""
     results = [result_of(workload=f"w{n}", verdict=judged("pass", MAIN, baseline_sessions=n)) for n in (3, 1)]
     assert table(*results)[0] == "against baseline 'main' (1 to 3 sessions): 2 pass"
+    doubted = judged("pass", MAIN, baseline_sessions=9, set_aside=("session s3: ttft.p50 +20 %",))
+    assert table(result_of(verdict=doubted))[0] == "against baseline 'main' (9 sessions, 1 set aside): 1 pass"
 
 
 def test_many_cells_have_a_row_each() -> None:

@@ -122,6 +122,15 @@ def test_the_suspect_is_named_once(make_result: MakeResult) -> None:
     ]
 
 
+def test_a_session_that_was_set_aside_is_named(make_result: MakeResult) -> None:
+    """Once, with the cells that it was not compared with; ids of two sessions are not mixed up."""
+    texts = tuple(f"session 2026112{n}-1: ttft.p50 +{n}0 % in most cells" for n in (1, 2))
+    verdict = judged("pass", set_aside=texts)
+    assert comparisons(*(make_result(concurrency=n, verdict=verdict) for n in (1, 2))) == [
+        f"set aside: {text} (all 2 cells)" for text in texts
+    ]
+
+
 def test_missing_cells_say_what_happened_to_them(make_result: MakeResult) -> None:
     """A cell the baseline has and nobody measured is named, and so is a metric that is gone."""
     record = skipped("glm", "needs 2 GPUs, found 0", missing=("glm/short/c001", "glm/long/c001"))

@@ -21,11 +21,12 @@ SURE = {"rule": "sessions", "low": 0.11, "high": 0.2, "p": 1e-5, "alpha": 0.01, 
 def test_verdicts_come_first_the_worst_on_top(make: MakeDocument) -> None:
     """With the change, how sure, and what differs."""
     worse = compared("ttft.p50", 0.0121, 0.014, "regressed").model_copy(update=SURE)
-    verdict = judged("regressed", worse, rule="sessions", treatment=("version: b1 -> b2",))
+    aside = ("session s3: ttft.p50 +20 % in most cells",)
+    verdict = judged("regressed", worse, rule="sessions", treatment=("version: b1 -> b2",), set_aside=aside)
     fine = judged("pass", compared("ttft.p50", 0.01, 0.0101).model_copy(update={**SURE, "p": 0.6}))
     text = render_markdown(make(result_of(verdict=fine), result_of(workload="long", verdict=verdict)))
     lines = text.splitlines()
-    assert lines[0] == "## against baseline 'main' (1 session): 1 regressed, 1 pass"
+    assert lines[0] == "## against baseline 'main' (1 session, 1 set aside): 1 regressed, 1 pass"
     assert (
         "regressed | `tiny-glm.llama.tp01.gpux00/long/c001` | ttft.p50 | **+16 % (12.1 ms → 14.0 ms)**"
         in lines[4]
@@ -33,6 +34,7 @@ def test_verdicts_come_first_the_worst_on_top(make: MakeDocument) -> None:
     assert "+11 to +20 %" in lines[4]
     assert "pass | `tiny-glm.llama.tp01.gpux00/short/c001`" in lines[5]
     assert "- differs: `version: b1 -> b2`" in lines
+    assert f"- set aside: {aside[0]}" in lines
 
 
 def test_without_a_comparison_it_is_what_was_measured(make: MakeDocument) -> None:
