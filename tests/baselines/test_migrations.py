@@ -53,9 +53,10 @@ def test_a_document_of_1_0_is_read(store: BaselineStore) -> None:
     for cell in CELLS:
         written = json.loads((store.root / "main" / file_name(cell)).read_text(encoding="utf-8"))
         assert written["schema_version"] == "1.0"
-        assert {one: entry.model_dump(mode="json") for one, entry in baseline.cells[cell].items()} == written[
-            "sessions"
-        ]
+        read = baseline.cells[cell].items()
+        # Without what later versions added.
+        found = {one: entry.model_dump(mode="json", exclude_unset=True) for one, entry in read}
+        assert found == written["sessions"]
     closed, open_ = (baseline.parts[cell] for cell in CELLS)
     assert (closed.model, closed.backend, closed.placement) == ("tiny-glm", "llama", "tp01.gpux00")
     assert (closed.workload, closed.load, closed.concurrency) == ("short", "c001", 1)
