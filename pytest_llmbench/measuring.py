@@ -222,6 +222,7 @@ class _Asking:
             arrivals=schedule.offsets if schedule else None,
             duration=load.duration if schedule is None else None,
             timeouts=self.timeouts,
+            cores=self.server.client_cores,
         )
 
     def complete(self, outcome: LoadOutcome, prompts: list[str]) -> None:

@@ -18,6 +18,7 @@ from pytest_llmbench.records import ResultRecord, SessionRecord, UnmeasuredRecor
 from pytest_llmbench.reports.document import Document, make_document
 from pytest_llmbench.reports.folder import SessionFolder, new_session_id, write_document
 from pytest_llmbench.reports.results_log import ResultsLog
+from pytest_llmbench.reports.starts import count_starts
 from pytest_llmbench.reports.terminal import render_summary
 from pytest_llmbench.session import REPORT_ATTRIBUTE
 from pytest_llmbench.spec.plan import redacted_argument
@@ -40,7 +41,6 @@ class Reporting:
         self._started_at = _now()
         self._results: list[ResultRecord] = []
         self._unmeasured: dict[str, UnmeasuredRecord] = {}
-        self._starts = 0
         self._log: ResultsLog | None = None
         self._troubles: list[str] = []
         self._document: Document | None = None
@@ -70,7 +70,6 @@ class Reporting:
         data = getattr(report, REPORT_ATTRIBUTE, None)
         if data is None:
             return
-        self._starts += data["starts"]
         results = [ResultRecord.model_validate(result) for result in data.get("results", ())]
         self._take_results(results)
         if not results and (report.when == "call" or not report.passed) and report.when != "teardown":
@@ -157,7 +156,7 @@ class Reporting:
             ended_at=_now(),
             command=shlex.join(["pytest", *(redacted_argument(text) for text in sys.argv[1:])]),
             complete=complete,
-            server_starts=self._starts,
+            server_starts=count_starts(self.folder.servers),
         )
 
     def summarize(self, terminal: pytest.TerminalReporter) -> None:
@@ -177,8 +176,7 @@ class Reporting:
         )
         terminal.section("benchmarks")
         terminal.write(text)
-        starts = self._starts
-        if starts:
+        if starts := document.session.server_starts:
             terminal.write_line(f"servers started: {starts}")
         if (name := self._session.settings.get("save")) is not None:
             told = f"{len(self._saved)} cells saved; compare with --bench-compare={name}"

@@ -8,17 +8,18 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pytest_llmbench.errors import MeasurementError, ServerError
+from pytest_llmbench.reports.starts import note_start
 from pytest_llmbench.runtimes import RUNTIMES
 from pytest_llmbench.runtimes.activity import STOPPED, stands_still
 from pytest_llmbench.runtimes.base import StartContext
-from pytest_llmbench.runtimes.cores import server_cores
+from pytest_llmbench.runtimes.cores import Cores, divided
 from pytest_llmbench.runtimes.docker import sweep_containers
 from pytest_llmbench.runtimes.exclusive import Host
 from pytest_llmbench.runtimes.gpus import list_gpus
 from pytest_llmbench.runtimes.keys import resolve_api_key, resolve_secrets
 from pytest_llmbench.runtimes.leases import GpuPool
 from pytest_llmbench.runtimes.local_process import sweep_processes
-from pytest_llmbench.telemetry.inventory import host_inventory
+from pytest_llmbench.telemetry.inventory import host_inventory, links
 from pytest_llmbench.telemetry.watch import GpuWatch, settled
 
 if TYPE_CHECKING:
@@ -64,8 +65,6 @@ class Servers:
     ) -> None:
         self.folder = folder
         self.overlap = overlap
-        self.starts = 0
-        """Since the last report; servers that somebody else started do not count."""
         self._progress = progress
         self._start_timeout, self._wait_timeout = start_timeout, wait_timeout
         self._host = Host(progress.waiting, wait_timeout)
@@ -110,12 +109,14 @@ class Servers:
             ServerError: its GPUs, or the end of somebody's measurement, were waited for in vain.
         """
         with self._gpus_for(deployment) as gpus:
+            ours = deployment.runtime != "external"
+            cores = divided(gpus) if ours else Cores()
             context = StartContext(
                 log_path=self.folder() / f"{log_name}.log",
                 on_progress=lambda text: self._progress.show(f"{deployment.id}: {text}"),
                 total_timeout=self._start_timeout,
                 gpus=gpus,
-                cores=server_cores(gpus),
+                cores=cores.server,
                 session=self.folder().parent.name,
                 keep=self._keep,
                 rebuild=self._rebuild,
@@ -124,13 +125,17 @@ class Servers:
             with self._shown(), self._host.loading(f"starting {deployment.id}"):
                 self._progress.begin()
                 running = RUNTIMES[deployment.runtime].start(deployment, context)
-            self.starts += deployment.runtime != "external"
+            if ours:
+                note_start(self.folder(), log_name)
             self._live[deployment], self._leased[deployment] = running, gpus
-            leased = {"leased_gpus": ",".join(str(gpu.index) for gpu in gpus)} if gpus else {}
-            if context.cores and deployment.runtime != "external":
-                leased["pinned_cores"] = ",".join(map(str, context.cores))
+            given = {
+                "leased_gpus": ",".join(gpu.label for gpu in gpus),
+                "gpu_links": ",".join(links(host_inventory(), gpus)) if len(gpus) > 1 else "",
+                "pinned_cores": ",".join(map(str, cores.server)),
+            }
+            facts = {**running.server.facts, **{name: text for name, text in given.items() if text}}
             try:
-                yield replace(running.server, facts={**running.server.facts, **leased})
+                yield replace(running.server, facts=facts, client_cores=cores.client)
             finally:
                 running.stop()
                 del self._live[deployment], self._leased[deployment]

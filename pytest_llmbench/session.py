@@ -126,17 +126,7 @@ class Session:
     def environment(self) -> EnvironmentRecord:
         """Describe the host; asks the GPU driver, so not before something is measured."""
         gpus = [
-            GpuRecord(
-                index=gpu.index,
-                name=gpu.name,
-                uuid=gpu.uuid,
-                memory_bytes=gpu.memory_bytes,
-                power_limit_w=gpu.power_limit_w,
-                mig=gpu.mig,
-                pcie=gpu.pcie,
-                numa=gpu.numa,
-            )
-            for gpu in list_gpus()
+            GpuRecord(**{name: getattr(gpu, name) for name in GpuRecord.model_fields}) for gpu in list_gpus()
         ]
         return collect_environment(self._labels, gpus, driver_version(), cuda_version())
 
@@ -248,12 +238,10 @@ class Session:
             return
         data: dict[str, Any] = {
             "deployment": place.deployment.id,
-            "starts": self.servers.starts,
             "reason": str(call.excinfo.value) if call.excinfo else "",
             "missing": () if report.passed else self.missing(item),
             "needless": self._needless(item),
         }
-        self.servers.starts = 0
         if report.when == "call":
             data["results"] = [result.model_dump(mode="json") for result in self.results]
             self.results.clear()

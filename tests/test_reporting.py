@@ -8,6 +8,7 @@ import pytest
 
 from pytest_llmbench.reporting import Reporting
 from pytest_llmbench.reports.results_log import assemble
+from pytest_llmbench.reports.starts import note_start
 from pytest_llmbench.session import REPORT_ATTRIBUTE
 from tests.records import result_of
 
@@ -31,7 +32,7 @@ def reporting(root: Path, environment: EnvironmentRecord, **options: Any) -> Rep
 def report(when: str = "call", outcome: str = "passed", **data: Any) -> pytest.TestReport:  # noqa: ANN401
     """Make the report of one phase of a test that measures."""
     made = pytest.TestReport("t", ("t.py", 1, "t"), {}, outcome, None, when)  # type: ignore[arg-type]
-    usual = {"deployment": "d", "starts": 0, "reason": "", "missing": (), "needless": False}
+    usual = {"deployment": "d", "reason": "", "missing": (), "needless": False}
     setattr(made, REPORT_ATTRIBUTE, {**usual, **data})
     return made
 
@@ -44,7 +45,7 @@ def measured(**changes: Any) -> pytest.TestReport:  # noqa: ANN401
 def test_a_result_is_on_disk_before_the_next_test(tmp_path: Path, environment: EnvironmentRecord) -> None:
     """A session that is killed now has lost nothing."""
     run = reporting(tmp_path, environment)
-    run.take(report("setup", starts=1))
+    note_start(run.folder.servers, "d.r01")
     run.take(measured())
     document = assemble(run.folder.log)
     assert len(document.results) == 1

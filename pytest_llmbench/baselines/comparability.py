@@ -13,12 +13,30 @@ from pytest_llmbench.spec.roles import ROLES
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_llmbench.records import DeploymentRecord, EnvironmentRecord, GpuRecord, ResultRecord
+    from pytest_llmbench.records import EnvironmentRecord, GpuRecord, ResultRecord
 
 __all__ = ["Conditions", "Treatment", "changes", "conditions_of", "mismatches", "treatment_of"]
 
 
 _LONGEST = 80
+_OF_THE_HOST = {
+    "governor": "CPU governor",
+    "turbo": "CPU turbo",
+    "smt": "CPU threads a core (SMT)",
+    "numa_nodes": "NUMA nodes",
+    "cpu_limit": "limit of CPU time, in cores",
+    "cpu": "CPU",
+    "cpu_cores": "CPU cores",
+    "protocol": "measurement protocol",
+}
+_ADDED = frozenset({"turbo", "smt", "numa_nodes", "cpu_limit"})
+"""Baselines of older versions do not have these."""
+_CONDITION_NAMES = {
+    "gpus": "GPU",
+    "gpu_count": "number of GPUs",
+    "gpu_state": "GPU settings",
+    **_OF_THE_HOST,
+}
 
 
 class _Stored(BaseModel):
@@ -29,13 +47,17 @@ class Conditions(_Stored):
     """Facts that must be equal on both sides."""
 
     gpus: tuple[str, ...] = ()
-    """Models of the host's GPUs, each once, sorted; empty when the server uses none of them."""
+    """Models of the server's GPUs, each once, sorted; empty when it uses none of this host's."""
     gpu_count: int = 0
     """GPUs of the deployment."""
     gpu_state: tuple[str, ...] = ()
-    """Power limits, MIG and links of the host's GPUs, each once, sorted."""
+    """What is set of the server's GPUs, where they are plugged in and what links them, each once, sorted."""
     governor: str | None = None
     """How the kernel chooses the cores' clocks."""
+    turbo: bool | None = None
+    smt: bool | None = None
+    numa_nodes: int | None = None
+    cpu_limit: float | None = None
     cpu: str
     cpu_cores: int
     protocol: int
@@ -56,27 +78,39 @@ class Treatment(_Stored):
     """Everything else of the deployment that is neither its cell nor a condition: its source, its runtime."""
 
 
-def conditions_of(deployment: DeploymentRecord, environment: EnvironmentRecord) -> Conditions:
-    """Take what matters to this deployment.
+def conditions_of(result: ResultRecord, environment: EnvironmentRecord) -> Conditions:
+    """Take what matters to what was measured.
 
-    The host's GPUs do not matter to a server that uses none, nor to one that runs elsewhere.
+    GPUs are those that were leased to the server: those beside it do not matter to it, and none of this
+    host's does to one that uses none, or that runs elsewhere.
     """
-    local = deployment.gpus > 0 and deployment.runtime != "external"
+    gpus = _leased(result, environment)
+    links = str(result.server.facts.get("gpu_links") or "")
+    state = {text for gpu in gpus for text in _state(gpu)} | set(filter(None, links.split(",")))
     return Conditions(
-        gpus=tuple(sorted({gpu.name for gpu in environment.gpus})) if local else (),
-        gpu_count=deployment.gpus,
-        gpu_state=tuple(sorted({text for gpu in environment.gpus for text in _state(gpu)})) if local else (),
-        governor=environment.governor,
-        cpu=environment.cpu,
-        cpu_cores=environment.cpu_cores,
-        protocol=environment.protocol,
+        gpus=tuple(sorted({gpu.name for gpu in gpus})),
+        gpu_count=result.deployment.gpus,
+        gpu_state=tuple(sorted(state)),
+        **{name: getattr(environment, name) for name in _OF_THE_HOST},
     )
+
+
+def _leased(result: ResultRecord, environment: EnvironmentRecord) -> tuple[GpuRecord, ...]:
+    """Return the server's GPUs; all of the host where it is not told which."""
+    if not result.deployment.gpus or result.deployment.runtime == "external":
+        return ()
+    labels = str(result.server.facts.get("leased_gpus") or "").split(",")
+    return tuple(gpu for gpu in environment.gpus if gpu.label in labels) or environment.gpus
 
 
 def _state(gpu: GpuRecord) -> Iterator[str]:
     """Say what was set of a GPU, and where it is plugged in."""
     if gpu.power_limit_w is not None:
         yield f"power limit {gpu.power_limit_w:g} W"
+    if gpu.clock_limit_mhz is not None:
+        yield f"clock limit {gpu.clock_limit_mhz} MHz"
+    if gpu.ecc is not None:
+        yield f"ECC {'on' if gpu.ecc else 'off'}"
     if gpu.mig is not None:
         yield f"MIG {'on' if gpu.mig else 'off'}"
     if gpu.pcie is not None:
@@ -102,23 +136,16 @@ def treatment_of(result: ResultRecord, environment: EnvironmentRecord) -> Treatm
     )
 
 
-_CONDITION_NAMES = {
-    "gpus": "GPU",
-    "gpu_count": "number of GPUs",
-    "gpu_state": "GPU settings",
-    "governor": "CPU governor",
-    "cpu": "CPU",
-    "cpu_cores": "CPU cores",
-    "protocol": "measurement protocol",
-}
-
-
 def mismatches(baseline: Conditions, candidate: Conditions) -> tuple[str, ...]:
-    """Name the conditions that differ, one `CPU cores: 2 in the baseline, 8 now` each."""
+    """Name the conditions that differ, one `CPU cores: 2 in the baseline, 8 now` each.
+
+    What an older version did not record yet is not known to differ.
+    """
     return tuple(
         f"{title}: {_show(getattr(baseline, name))} in the baseline, {_show(getattr(candidate, name))} now"
         for name, title in _CONDITION_NAMES.items()
         if getattr(baseline, name) != getattr(candidate, name)
+        and (name not in _ADDED or name in baseline.model_fields_set)
     )
 
 

@@ -83,7 +83,7 @@ def judge_cell(
         return invalid_verdict(unfit[0], reference.baseline.name)
     measured = SessionEntry(
         started_at=first.runs[0].started_at if first.runs else "",
-        conditions=conditions_of(first.deployment, environment),
+        conditions=conditions_of(first, environment),
         treatment=treatment_of(results[-1], environment),
         replicates=replicates_of(results),
     )
@@ -101,7 +101,9 @@ def judge_entries(
         message = f"not in baseline {baseline.name!r}; record with: {baseline.record_command}"
         return VerdictRecord(verdict="none", baseline=baseline.name, message=message)
     by_age = sorted(stored.values(), key=lambda entry: entry.started_at)
-    fitting = [entry for entry in by_age if rules.allow_mismatch or entry.conditions == last.conditions]
+    fitting = [
+        entry for entry in by_age if rules.allow_mismatch or not mismatches(entry.conditions, last.conditions)
+    ]
     if not fitting:
         facts = "; ".join(mismatches(by_age[-1].conditions, last.conditions))
         message = (

@@ -144,7 +144,7 @@ def entries_of(
     return {
         cell: SessionEntry(
             started_at=started_at,
-            conditions=conditions_of(group[0].deployment, environment),
+            conditions=conditions_of(group[0], environment),
             treatment=treatment_of(group[0], environment),
             nodeids=tuple(sorted({result.nodeid for result in group})),
             replicates=replicates_of(group),

@@ -88,7 +88,9 @@ class LoadGenerator:
 
     def _begin(self, plan: LoadPlan) -> tuple[list[Child], SimpleQueue[tuple[int, object]]]:
         """Let as many processes begin as the plan wants; what each says comes with its number."""
-        shares = share(plan, self._processes or default_processes(plan.concurrency, _cores()))
+        wanted = self._processes or default_processes(plan.concurrency, _cores())
+        # Two of them on one core read later than one does.
+        shares = share(plan, min(wanted, len(plan.cores)) if plan.cores else wanted)
         while len(self._children) < len(shares):
             self._children.append(Child())
         children = self._children[: len(shares)]

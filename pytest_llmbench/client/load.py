@@ -18,7 +18,7 @@ from pytest_llmbench.client.descriptors import demand_descriptors
 from pytest_llmbench.client.dialects import DIALECTS
 from pytest_llmbench.client.parts import Packer, Spool
 from pytest_llmbench.client.plan import LoadOutcome, LoadPlan, Progress, Replies
-from pytest_llmbench.client.priority import own_core, real_time
+from pytest_llmbench.client.priority import own_cores, real_time
 from pytest_llmbench.client.proxied import ProxiedConnection
 from pytest_llmbench.client.stamps import prime
 from pytest_llmbench.client.watch import ClockWatch, report_progress, tell_replies, watch_silence
@@ -67,7 +67,7 @@ async def _run(
     gc.freeze()
     gc.disable()
     try:
-        with real_time() as urgent, own_core(plan.process if urgent else None) as cores:
+        with real_time() as urgent, own_cores(plan.cores, plan.process if urgent else None) as cores:
             await asyncio.sleep(0)  # attendants begin: the clock is noted before the window
             await load.closed_loop(0, plan.warmup, None)
             began = meet()

@@ -44,6 +44,7 @@ class LoadPlan:
             absent from the outcome.
         keep_text: store the generated text in the traces, and tell of replies as they end (`Replies`).
         process: which of the generator's processes carries it out, if they share it.
+        cores: where they may run, those of the server left out; empty for anywhere.
     """
 
     base_url: str
@@ -58,6 +59,7 @@ class LoadPlan:
     timeouts: Timeouts = field(default_factory=Timeouts)
     keep_text: bool = False
     process: int = 0
+    cores: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,9 @@ import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
-__all__ = ["own_core", "real_time"]
+__all__ = ["own_cores", "real_time"]
 
 _ENOUGH_CORES = 4
 
@@ -43,24 +43,27 @@ def real_time() -> Iterator[bool]:
 
 
 @contextlib.contextmanager
-def own_core(process: int | None) -> Iterator[tuple[int, ...]]:
-    """Stay on one core, counted from the last by `process`, and say on which; None does nothing.
+def own_cores(among: Collection[int], process: int | None) -> Iterator[tuple[int, ...]]:
+    """Stay on some cores, and say on which if it is one of its own: the `process`-th of them from the last.
 
-    A reader that moves finds its caches cold. With few cores the scheduler places it better; and without
-    priority over what else is on its core, it must be able to move.
+    `among` are those to stay on, empty for all. A reader that moves finds its caches cold. With few cores the
+    scheduler places it better; and without priority over what else is on its core (`process` is None), it
+    must be able to move.
     """
     permitted = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
-    if process is None or len(permitted) < _ENOUGH_CORES:
-        yield ()
-        return
-    core = sorted(permitted, reverse=True)[process % len(permitted)]
+    cores = permitted & set(among) or permitted
+    one = process is not None and len(permitted) >= _ENOUGH_CORES
+    if process is not None and one:
+        cores = {sorted(cores, reverse=True)[process % len(cores)]}
     try:
-        os.sched_setaffinity(0, {core})
+        if cores != permitted:
+            os.sched_setaffinity(0, cores)
     except OSError:
         yield ()
         return
     try:
-        yield (core,)
+        yield tuple(cores) if one else ()
     finally:
-        with contextlib.suppress(OSError):
-            os.sched_setaffinity(0, permitted)
+        if cores != permitted:
+            with contextlib.suppress(OSError):
+                os.sched_setaffinity(0, permitted)

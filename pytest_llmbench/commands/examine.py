@@ -106,7 +106,7 @@ def _gpus() -> Iterator[Finding]:
     gpus = list_gpus()
     for gpu in gpus:
         found = f"{gpu.name}, {gpu.memory_bytes / _GIB:.0f} GiB, {gpu.uuid}"
-        yield Finding("ok", f"GPU {gpu.index}", found)
+        yield Finding("ok", f"GPU {gpu.label}", found)
     if gpus:
         yield Finding("ok", "driver", f"{driver_version()}, CUDA up to {cuda_version()}")
     elif Path("/proc/driver/nvidia/version").exists() or shutil.which("nvidia-smi"):

@@ -188,4 +188,5 @@ class _Asking:
             warmup=len(texts) - len(prompts),
             timeouts=self.plan.timeouts,
             keep_text=True,
+            cores=server.client_cores,
         )

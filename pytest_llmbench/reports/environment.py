@@ -7,11 +7,13 @@ import platform
 import re
 import socket
 import sys
+from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_llmbench.records import EnvironmentRecord
+from pytest_llmbench.telemetry.host import read_host
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -60,7 +62,7 @@ def collect_environment(
         driver=driver,
         cuda=cuda,
         virtualization=_virtualization(_ROOT),
-        governor=_governor(_ROOT),
+        **asdict(read_host(_ROOT)),
         hostname=socket.gethostname() or "unknown",
         versions=_versions(),
         label=dict(labels),
@@ -134,14 +136,8 @@ def _memory(root: Path) -> int:
 
 def _virtualization(root: Path) -> str | None:
     """Say what lies between this process and the metal, outermost first; None when nothing shows."""
-    parts = [_hypervisor(root), _container(root), _cpu_quota(root)]
+    parts = [_hypervisor(root), _container(root)]
     return ", ".join(part for part in parts if part) or None
-
-
-def _governor(root: Path) -> str | None:
-    """Name what chooses the clocks of the cores, each kind once."""
-    files = root.glob("sys/devices/system/cpu/cpu[0-9]*/cpufreq/scaling_governor")
-    return ", ".join(sorted({text for file in files if (text := _read(file).strip())})) or None
 
 
 def _hypervisor(root: Path) -> str:
@@ -163,12 +159,6 @@ def _container(root: Path) -> str:
         return "container (podman)"
     found = re.search(r"(kubepods|docker|containerd|libpod|lxc)", _read(root / "proc/1/cgroup"))
     return f"container ({found[1]})" if found else ""
-
-
-def _cpu_quota(root: Path) -> str:
-    # Affinity does not show it: a container may see 64 cores and be throttled to the time of two.
-    found = re.fullmatch(r"(\d+) (\d+)\s*", _read(root / "sys/fs/cgroup/cpu.max"))
-    return f"CPU quota {int(found[1]) / int(found[2]):g} cores" if found else ""
 
 
 def _versions() -> dict[str, str]:

@@ -13,6 +13,7 @@ from pytest_llmbench.errors import StorageError
 from pytest_llmbench.files import first_mistake, json_text, make_folder, read_bytes
 from pytest_llmbench.records import EnvironmentRecord, ResultRecord, SessionRecord, UnmeasuredRecord
 from pytest_llmbench.reports.document import SCHEMA_VERSION, Document, make_document
+from pytest_llmbench.reports.starts import count_starts
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -130,7 +131,10 @@ def assemble(path: Path) -> Document:
         message = f"holds no {absent} line: the session ended before it had measured anything"
         raise StorageError(message, file=path)
     if not ended:
-        session = session.model_copy(update={"complete": False, "ended_at": None})
+        starts = count_starts(path.parent / "servers")
+        session = session.model_copy(
+            update={"complete": False, "ended_at": None, "server_starts": starts or session.server_starts}
+        )
     return make_document(session, environment, results, unmeasured)
 
 

@@ -155,6 +155,8 @@ class GpuPool:
     def _unfit(self, deployment: Deployment, gpu: GpuInfo) -> str:
         if deployment.gpu_name and not is_gpu(gpu.name, (deployment.gpu_name,)):
             return f"{deployment.gpu_name} is asked for"
+        if gpu.instance is not None and deployment.gpus > 1:
+            return "one process sees one MIG instance"
         for rule in self.rules.get(deployment.id, ()):
             if is_gpu(gpu.name, rule.when.gpu or ()):
                 return rule.reason
@@ -188,7 +190,7 @@ class GpuPool:
             return ""
         pids = ", ".join(str(process.pid) for process in self.inventory.processes(gpu))
         by = f" by pid {pids}" if pids else ""
-        return f"{used / 2**30:.1f} GiB of GPU {gpu.index} are in use{by}"
+        return f"{used / 2**30:.1f} GiB of GPU {gpu.label} are in use{by}"
 
     def _wanted(self, deployment: Deployment) -> str:
         plural = "s" if deployment.gpus > 1 else ""
@@ -198,7 +200,7 @@ class GpuPool:
         holders: dict[Holder, list[str]] = {}
         for gpu in fitting:
             for holder in self._file(gpu).holders():
-                holders.setdefault(holder, []).append(str(gpu.index))
+                holders.setdefault(holder, []).append(gpu.label)
         told = [f"{holder} has {','.join(indices)}" for holder, indices in holders.items()]
         return f" ({'; '.join(told)})" if told else ""
 
@@ -223,5 +225,5 @@ class _Lease:
         self.gpus, self.held = (), []
 
 
-def _by_index(gpu: GpuInfo) -> int:
-    return gpu.index
+def _by_index(gpu: GpuInfo) -> tuple[int, int]:
+    return gpu.index, gpu.instance or 0

@@ -35,6 +35,7 @@ class Server:
         facts: what the server reported: `version`, `context_length`, `slots`, ...
         ready_seconds: from starting it to its first healthy answer.
         log: the file its output goes to; None for external servers.
+        client_cores: where whoever measures it should run; empty for anywhere.
         outlives: it may have served others before, or will, so that its caches are not ours alone.
     """
 
@@ -45,6 +46,7 @@ class Server:
     api_key: Secret | None = None
     ready_seconds: float = 0.0
     log: Path | None = None
+    client_cores: tuple[int, ...] = ()
     outlives: bool = False
 
     @property

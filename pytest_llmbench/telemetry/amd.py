@@ -46,6 +46,10 @@ class Amd:
         """Ask how it is doing."""
         return self._ask(gpu, _sample) or GpuSample()
 
+    def link(self, _gpu: GpuInfo, _other: GpuInfo) -> str | None:
+        """Tell nothing: its numbers for links mean different ones in different versions."""
+        return None
+
     def versions(self) -> tuple[str | None, str | None]:
         """Ask for the driver's version."""
         with _amdsmi() as smi:

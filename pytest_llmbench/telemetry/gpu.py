@@ -15,8 +15,9 @@ class GpuInfo:
     """One GPU.
 
     `index` is the driver's, whatever variables say; `memory_bytes` is all it has. `vendor` is `listed` for
-    one that exists on paper only (tests). `numa` is the node of the host's memory that it is nearest to.
-    What follows is what a measurement depends on, None where the driver does not say.
+    one that exists on paper only (tests). `instance` is the number of a MIG instance, which is leased as a
+    GPU is, on the GPU `index`. `numa` is the node of the host's memory that it is nearest to. What follows
+    is what a measurement depends on, None where the driver does not say.
     """
 
     index: int
@@ -26,10 +27,19 @@ class GpuInfo:
     vendor: Vendor = "nvidia"
     pci: str | None = None
     numa: int | None = None
+    instance: int | None = None
     power_limit_w: float | None = None
+    clock_limit_mhz: int | None = None
+    """What its processors' clock was limited to (`nvidia-smi -ac`)."""
+    ecc: bool | None = None
     mig: bool | None = None
     pcie: str | None = None
     """Generation and width of its link: `gen5 x16`."""
+
+    @property
+    def label(self) -> str:
+        """What it is called: `0`, or `0:1` for a MIG instance."""
+        return str(self.index) if self.instance is None else f"{self.index}:{self.instance}"
 
 
 @dataclass(frozen=True, slots=True)

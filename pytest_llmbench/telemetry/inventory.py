@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from functools import cache
+from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -12,9 +13,11 @@ from pytest_llmbench.telemetry.listed import Listed
 from pytest_llmbench.telemetry.nvml import Nvml
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from pytest_llmbench.telemetry.gpu import GpuInfo, GpuProcess, GpuSample
 
-__all__ = ["Inventory", "host_inventory"]
+__all__ = ["Inventory", "host_inventory", "links"]
 
 
 class Inventory(Protocol):
@@ -32,8 +35,17 @@ class Inventory(Protocol):
     def sample(self, gpu: GpuInfo) -> GpuSample:
         """How it is doing now; what cannot be told is None."""
 
+    def link(self, gpu: GpuInfo, other: GpuInfo, /) -> str | None:
+        """How two of them are connected: `NVLink`, or what lies between them (`PIX` to `SYS`)."""
+
     def versions(self) -> tuple[str | None, str | None]:
         """The driver's version, and the newest CUDA or ROCm version it runs."""
+
+
+def links(inventory: Inventory, gpus: Iterable[GpuInfo]) -> tuple[str, ...]:
+    """Say how GPUs are connected with each other, each kind of link once, sorted."""
+    found = (inventory.link(gpu, other) for gpu, other in combinations(gpus, 2))
+    return tuple(sorted({link for link in found if link}))
 
 
 @cache

@@ -2,6 +2,7 @@
 
     [{"index": 0, "uuid": "GPU-0", "name": "NVIDIA H100", "memory": 85899345920, "used": 0, "numa": 0}]
 
+What else a `GpuInfo` has may be given, too; `links` are by UUID, what connects it with others.
 `used` may be changed while it is read: as a driver, it is asked again and again. With a `vendor` (`nvidia`,
 `amd`) servers are told to use them, and containers are given them.
 """
@@ -9,6 +10,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from pytest_llmbench.telemetry.gpu import GpuInfo, GpuProcess, GpuSample
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = ["Listed"]
+
+_FIELDS = {field.name for field in fields(GpuInfo)} - {"memory_bytes"}
 
 
 class Listed:
@@ -39,15 +43,16 @@ class Listed:
         """Return what is listed."""
         return tuple(
             GpuInfo(
-                one["index"],
-                one["name"],
-                one["uuid"],
-                one["memory"],
-                one.get("vendor", "listed"),
-                numa=one.get("numa"),
+                **{"vendor": "listed", **{name: one[name] for name in _FIELDS & one.keys()}},
+                memory_bytes=one["memory"],
             )
             for one in self._read()
         )
+
+    def link(self, gpu: GpuInfo, other: GpuInfo) -> str | None:
+        """Return what is listed under `links`."""
+        found: str | None = self._one(gpu).get("links", {}).get(other.uuid)
+        return found
 
     def memory_used(self, gpu: GpuInfo) -> int | None:
         """Return what is listed as used."""

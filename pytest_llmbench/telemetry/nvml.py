@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pytest_llmbench.telemetry.gpu import GpuInfo, GpuProcess, GpuSample
@@ -25,7 +26,9 @@ _THROTTLES = {
 }
 """Bits of `nvmlDeviceGetCurrentClocksThrottleReasons` that mean slower than asked for. Idle and clocks that
 somebody set are none."""
-_SM_CLOCK, _GPU_TEMPERATURE = 1, 0
+_SM_CLOCK, _GPU_TEMPERATURE, _NVLINK = 1, 0, 2
+_LEVELS = {0: "one board", 10: "PIX", 20: "PXB", 30: "PHB", 40: "NODE", 50: "SYS"}
+"""`nvmlGpuTopologyLevel_t` in the words of `nvidia-smi topo -m`: what lies between two GPUs, near to far."""
 
 
 class Nvml:
@@ -35,8 +38,18 @@ class Nvml:
         """Return every GPU; none if half of them do not answer."""
         with _nvml() as nvml:
             count = nvml.nvmlDeviceGetCount() if nvml else 0
-            return tuple(_info(nvml, index) for index in range(count))
+            return tuple(gpu for index in range(count) for gpu in _infos(nvml, index))
         return ()
+
+    def link(self, gpu: GpuInfo, other: GpuInfo) -> str | None:
+        """Ask how two are connected."""
+        with _nvml() as nvml:
+            if nvml:
+                pair = [nvml.nvmlDeviceGetHandleByUUID(one.uuid) for one in (gpu, other)]
+                fast = _maybe(nvml, lambda: int(nvml.nvmlDeviceGetP2PStatus(*pair, _NVLINK)) == 0)
+                level = _maybe(nvml, lambda: int(nvml.nvmlDeviceGetTopologyCommonAncestor(*pair)))
+                return "NVLink" if fast else _LEVELS.get(-1 if level is None else level)
+        return None
 
     def memory_used(self, gpu: GpuInfo) -> int | None:
         """Ask how many bytes are in use."""
@@ -70,8 +83,27 @@ class Nvml:
         return None
 
 
-def _info(nvml: Any, index: int) -> GpuInfo:  # noqa: ANN401
+def _infos(nvml: Any, index: int) -> Iterator[GpuInfo]:  # noqa: ANN401
+    """Tell of a GPU, or of each of its MIG instances: divided, it computes as those only."""
     handle = nvml.nvmlDeviceGetHandleByIndex(index)
+    whole = _info(nvml, index, handle)
+    if not whole.mig:
+        yield whole
+        return
+    for instance in range(int(nvml.nvmlDeviceGetMaxMigDeviceCount(handle))):
+        # Not every number is one of an instance.
+        part = _maybe(nvml, lambda number=instance: nvml.nvmlDeviceGetMigDeviceHandleByIndex(handle, number))  # type: ignore[misc]
+        if part is not None:
+            yield replace(
+                whole,
+                instance=instance,
+                name=str(nvml.nvmlDeviceGetName(part)),
+                uuid=str(nvml.nvmlDeviceGetUUID(part)),
+                memory_bytes=int(nvml.nvmlDeviceGetMemoryInfo(part).total),
+            )
+
+
+def _info(nvml: Any, index: int, handle: Any) -> GpuInfo:  # noqa: ANN401
     pci = _maybe(nvml, lambda: str(nvml.nvmlDeviceGetPciInfo(handle).busId))
     limit = _maybe(nvml, lambda: nvml.nvmlDeviceGetEnforcedPowerLimit(handle) / 1000)
     generation = _maybe(nvml, lambda: int(nvml.nvmlDeviceGetMaxPcieLinkGeneration(handle)))
@@ -84,6 +116,8 @@ def _info(nvml: Any, index: int) -> GpuInfo:  # noqa: ANN401
         pci=pci,
         numa=numa_of_pci(pci) if pci else None,
         power_limit_w=limit,
+        clock_limit_mhz=_maybe(nvml, lambda: int(nvml.nvmlDeviceGetApplicationsClock(handle, _SM_CLOCK))),
+        ecc=_maybe(nvml, lambda: bool(nvml.nvmlDeviceGetEccMode(handle)[0])),
         mig=_maybe(nvml, lambda: bool(nvml.nvmlDeviceGetMigMode(handle)[0])),
         # Of the slot: an idle link goes down to gen1, which says nothing.
         pcie=f"gen{generation} x{width}" if generation and width else None,
@@ -91,15 +125,17 @@ def _info(nvml: Any, index: int) -> GpuInfo:  # noqa: ANN401
 
 
 def _sample(nvml: Any, handle: Any) -> GpuSample:  # noqa: ANN401
-    reasons = _maybe(nvml, lambda: int(nvml.nvmlDeviceGetCurrentClocksThrottleReasons(handle))) or 0
+    # An instance has memory of its own; clocks and heat are the whole GPU's, and its power nobody's part.
+    whole = _maybe(nvml, lambda: nvml.nvmlDeviceGetDeviceHandleFromMigDeviceHandle(handle)) or handle
+    reasons = _maybe(nvml, lambda: int(nvml.nvmlDeviceGetCurrentClocksThrottleReasons(whole))) or 0
     energy = _maybe(nvml, lambda: nvml.nvmlDeviceGetTotalEnergyConsumption(handle) / 1000)
     return GpuSample(
         memory_bytes=_maybe(nvml, lambda: int(nvml.nvmlDeviceGetMemoryInfo(handle).used)),
         utilization=_maybe(nvml, lambda: nvml.nvmlDeviceGetUtilizationRates(handle).gpu / 100),
         power_w=_maybe(nvml, lambda: nvml.nvmlDeviceGetPowerUsage(handle) / 1000),
         energy_j=energy,
-        clock_mhz=_maybe(nvml, lambda: int(nvml.nvmlDeviceGetClockInfo(handle, _SM_CLOCK))),
-        temperature_c=_maybe(nvml, lambda: int(nvml.nvmlDeviceGetTemperature(handle, _GPU_TEMPERATURE))),
+        clock_mhz=_maybe(nvml, lambda: int(nvml.nvmlDeviceGetClockInfo(whole, _SM_CLOCK))),
+        temperature_c=_maybe(nvml, lambda: int(nvml.nvmlDeviceGetTemperature(whole, _GPU_TEMPERATURE))),
         throttled=tuple(name for bit, name in _THROTTLES.items() if reasons & bit),
     )
 

@@ -67,7 +67,8 @@ def _one(gpus: Sequence[GpuInfo], name: str, numbers: Sequence[int]) -> GpuInfo 
         (
             gpu
             for gpu, number in zip(gpus, numbers, strict=True)
-            if name == str(number) or (name and gpu.uuid.startswith(name))
+            if name == (str(number) if gpu.instance is None or ":" not in name else gpu.label)
+            or (name and gpu.uuid.startswith(name))
         ),
         None,
     )

@@ -70,7 +70,7 @@ class GpuWatch:
     def throttled(self) -> tuple[str, ...]:
         """Say which GPUs were slowed down, and why: `GPU 0: thermal`."""
         seen = {
-            f"GPU {gpu.index}: {reason}": None
+            f"GPU {gpu.label}: {reason}": None
             for _, samples in self._samples
             for gpu, sample in zip(self._gpus, samples, strict=True)
             for reason in sample.throttled
@@ -114,10 +114,10 @@ def _moved(gpu: GpuInfo, old: GpuSample, new: GpuSample) -> str:
     if None not in (old.temperature_c, new.temperature_c):
         first, last = old.temperature_c or 0, new.temperature_c or 0
         if abs(last - first) > _SETTLED_CELSIUS:
-            return f"GPU {gpu.index}: temperature went from {first} to {last} °C"
+            return f"GPU {gpu.label}: temperature went from {first} to {last} °C"
     first, last = old.clock_mhz or 0, new.clock_mhz or 0
     if abs(last - first) > _SETTLED_CLOCK * max(first, last):
-        return f"GPU {gpu.index}: clock went from {first} to {last} MHz"
+        return f"GPU {gpu.label}: clock went from {first} to {last} MHz"
     return ""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pytest_llmbench.baselines.comparability import (
     Conditions,
@@ -29,13 +29,58 @@ def test_gpus_matter_only_to_a_server_that_uses_this_hosts(
     gpus = tuple(GpuRecord(index=n, name="H200", uuid=f"{n}", memory_bytes=1) for n in range(8))
     host = environment.model_copy(update={"gpus": gpus, "driver": "570"})
     result = make_result()
-    local = result.deployment.model_copy(update={"gpus": 2, "runtime": "docker"})
-    remote = local.model_copy(update={"runtime": "external"})
-    assert conditions_of(result.deployment, host) == conditions_of(result.deployment, environment)
+    deployment = result.deployment.model_copy(update={"gpus": 2, "runtime": "docker"})
+    local = result.model_copy(update={"deployment": deployment})
+    remote = result.model_copy(update={"deployment": deployment.model_copy(update={"runtime": "external"})})
+    assert conditions_of(result, host) == conditions_of(result, environment)
     assert conditions_of(local, host).gpus == ("H200",)
     assert (conditions_of(remote, host).gpus, conditions_of(remote, host).gpu_count) == ((), 2)
-    assert treatment_of(result.model_copy(update={"deployment": local}), host).driver == "570"
+    assert treatment_of(local, host).driver == "570"
     assert treatment_of(result, host).driver is None
+
+
+def test_only_leased_gpus_matter(
+    make_result: Callable[..., ResultRecord], environment: EnvironmentRecord
+) -> None:
+    """What is set of them, and what links them; the others may be of any kind."""
+    common: dict[str, Any] = {"uuid": "u", "memory_bytes": 1}
+    gpus = (
+        GpuRecord(index=0, name="RTX 4090", power_limit_w=300, **common),
+        GpuRecord(index=1, name="H200", clock_limit_mhz=1500, ecc=True, **common),
+        GpuRecord(index=2, name="H200", mig=True, pcie="gen5 x16", **common),
+        GpuRecord(index=3, instance=1, name="H200 MIG 1g.18gb", mig=True, **common),
+    )
+    host = environment.model_copy(update={"gpus": gpus})
+    result = make_result()
+    deployment = result.deployment.model_copy(update={"gpus": 2, "runtime": "docker"})
+
+    def conditions(**facts: str) -> Conditions:
+        server = result.server.model_copy(update={"facts": facts})
+        return conditions_of(result.model_copy(update={"deployment": deployment, "server": server}), host)
+
+    linked = conditions(leased_gpus="1,2", gpu_links="NVLink")
+    assert linked.gpus == ("H200",)
+    assert linked.gpu_state == ("ECC on", "MIG on", "NVLink", "clock limit 1500 MHz", "gen5 x16")
+    assert conditions(leased_gpus="0").gpu_state == ("power limit 300 W",)
+    assert conditions(leased_gpus="3:1").gpus == ("H200 MIG 1g.18gb",)
+    (text,) = mismatches(linked, conditions(leased_gpus="1,2", gpu_links="SYS"))
+    assert text.startswith("GPU settings: ECC on, MIG on, NVLink, ")
+
+
+def test_the_hosts_settings_matter(
+    make_result: Callable[..., ResultRecord], environment: EnvironmentRecord
+) -> None:
+    """Each that is known to differ; what an older version did not record is not known."""
+    boosted = environment.model_copy(update={"turbo": True, "smt": True, "numa_nodes": 2, "cpu_limit": 1.5})
+    now = conditions_of(make_result(), boosted)
+    assert mismatches(conditions_of(make_result(), environment), now) == (
+        "CPU turbo: none in the baseline, True now",
+        "CPU threads a core (SMT): none in the baseline, True now",
+        "NUMA nodes: none in the baseline, 2 now",
+        "limit of CPU time, in cores: none in the baseline, 1.5 now",
+    )
+    old = now.model_dump(exclude={"turbo", "smt", "numa_nodes", "cpu_limit"})
+    assert mismatches(Conditions.model_validate(old), now) == ()
 
 
 def test_differing_conditions_are_named_with_both_sides() -> None:

@@ -11,7 +11,7 @@ import time
 import pytest
 
 from pytest_llmbench.client import stamps
-from pytest_llmbench.client.priority import own_core, real_time
+from pytest_llmbench.client.priority import own_cores, real_time
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="Linux stamps packets")
 
@@ -90,19 +90,36 @@ def test_no_priorities_here(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("cores", "process", "expected"),
-    [(8, 0, 7), (8, 1, 6), (4, 5, 2), (3, 0, None), (8, None, None)],
+    ("cores", "among", "process", "expected"),
+    [
+        (8, (), 0, {7}),
+        (8, (), 1, {6}),
+        (4, (), 5, {2}),
+        (3, (), 0, None),
+        (8, (), None, None),
+        (16, (6, 7), 0, {7}),
+        (16, (6, 7), 1, {6}),
+        (16, (6, 7), None, {6, 7}),
+        (8, (8, 9), None, None),
+    ],
 )
-def test_own_core(
-    monkeypatch: pytest.MonkeyPatch, cores: int, process: int | None, expected: int | None
+def test_own_cores(
+    monkeypatch: pytest.MonkeyPatch,
+    cores: int,
+    among: tuple[int, ...],
+    process: int | None,
+    expected: set[int] | None,
 ) -> None:
-    """Each process stays on a core of its own, the last first, where there are four and it has priority."""
+    """Each process stays on a core of its own, the last first, where there are four and it has priority.
+
+    Without, it stays among those that are not the server's, as far as it may be there.
+    """
     calls: list[set[int]] = []
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)), raising=False)
     monkeypatch.setattr(os, "sched_setaffinity", lambda _, wanted: calls.append(set(wanted)), raising=False)
-    with own_core(process) as pinned:
-        assert pinned == (() if expected is None else (expected,))
-    assert calls == ([] if expected is None else [{expected}, set(range(cores))])
+    with own_cores(among, process) as pinned:
+        assert pinned == (() if expected is None or process is None else tuple(expected))
+    assert calls == ([] if expected is None else [expected, set(range(cores))])
 
 
 def test_core_that_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,12 +130,12 @@ def test_core_that_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
     monkeypatch.setattr(os, "sched_setaffinity", refuse, raising=False)
-    with own_core(0) as pinned:
+    with own_cores((), 0) as pinned:
         assert pinned == ()
 
 
 def test_no_cores_to_choose_here(monkeypatch: pytest.MonkeyPatch) -> None:
     """A system where processes cannot be pinned, such as macOS, is no obstacle."""
     monkeypatch.delattr(os, "sched_getaffinity", raising=False)
-    with own_core(0) as pinned:
+    with own_cores((), 0) as pinned:
         assert pinned == ()

@@ -120,3 +120,28 @@ def test_a_worker_that_is_killed(four_gpus: Project) -> None:
     assert left.report["session"]["server_starts"] == len(NAMES) + 1
     addresses = {r["server"]["served_model"] for r in left.results if r["deployment"]["gpus"] == 4}
     assert len(addresses) == 2
+
+
+def test_a_start_that_was_never_reported(four_gpus: Project) -> None:
+    """Is counted: its worker was killed in the same phase of the test that started the server."""
+    four_gpus.suite(
+        """
+        import os, signal
+        from pathlib import Path
+        import pytest
+
+        @pytest.fixture
+        def fatal(llm_server):
+            if not Path("killed").exists():
+                Path("killed").touch()
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        @pytest.mark.bench
+        @pytest.mark.parametrize("part", ["a", "b"])
+        def test_it(bench, fatal, part):
+            bench("tiny")
+        """
+    )
+    left = four_gpus("--bench-config=mine.yaml", "--bench-gpus=4", "-n1", own_process=True)
+    assert [result["nodeid"].rpartition("-")[2] for result in left.results] == ["b]"], left.out
+    assert left.report["session"]["server_starts"] == 2

@@ -103,6 +103,22 @@ def test_sharing(tmp_path: Path) -> None:
                 pass
 
 
+def test_mig_instances(tmp_path: Path) -> None:
+    """Each is leased by itself, by the name that nvidia-smi gives it, and never two for one server."""
+    path = tmp_path / "gpus.json"
+    one = {"index": 0, "name": "H200 MIG 1g.18gb", "memory": 18 * GIB, "used": 0, "mig": True}
+    path.write_text(json.dumps([{**one, "uuid": f"MIG-{n}", "instance": n} for n in (2, 1)]))
+    inventory = Listed(path)
+    two = GpuPool(inventory.gpus(), inventory, folder=tmp_path)
+    with lease(two, asks(1)) as first, lease(two, asks(1, ids=("0:2",))) as second:
+        assert [gpu.label for gpu in (*first, *second)] == ["0:1", "0:2"]
+        with pytest.raises(ServerError, match=r"1 GPU did not become free.*"), lease(two, asks(1)):
+            pass
+    assert two.shortage(asks(2)) == (
+        "needs 2 GPUs, found 0: not H200 MIG 1g.18gb: one process sees one MIG instance"
+    )
+
+
 @pytest.mark.parametrize(
     ("deployment", "reason"),
     [
