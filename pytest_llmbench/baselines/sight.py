@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from pytest_llmbench.baselines.limits import Limit
     from pytest_llmbench.baselines.noise import CellNoise
+    from pytest_llmbench.metrics.registry import Metric
 
 __all__ = ["PAIRS", "SESSIONS", "Sight", "sight_of"]
 
@@ -23,6 +24,7 @@ SESSIONS = (3, 5, 10, 20)
 PAIRS = (5, 10)
 _FEWEST_CELLS = 3
 _USUAL = 10
+_MOST_FALLEN = 99
 _TAIL, _POWER_TAIL = 0.05, 0.2
 
 
@@ -69,8 +71,14 @@ def sight_of(limit: Limit, noises: Sequence[CellNoise], alpha: float) -> Sight:
             for count in PAIRS
             if within
         },
-        delta=max(limit.allowed, math.ceil(math.expm1(clean) * 100 - 1e-9) / 100),
+        delta=max(limit.allowed, _whole(abs(math.expm1(worse * clean)), known)),
     )
+
+
+def _whole(fraction: float, metric: Metric) -> float:
+    """Round up to a whole percent, to less than all of what can only fall."""
+    percent = math.ceil(fraction * 100 - 1e-9)
+    return min(percent, _MOST_FALLEN) / 100 if metric.direction == "higher" else percent / 100
 
 
 def _pooled(spreads: Sequence[Spread]) -> float:

@@ -83,7 +83,7 @@ class Noise:
         }
 
     def render(self, *, width: int = 80, color: bool = False) -> str:
-        """Render as text that ends in a newline."""
+        """Render as text that ends in a newline; the option, which is there to be copied, is not folded."""
         sessions, starts = len(self.baseline.sessions), {one.starts for one in self.cells}
         span = f"{min(starts)} to {max(starts)}" if len(starts) > 1 else str(*starts)
         title = f"noise of {self.baseline.name!r}: {sessions} sessions of {span} starts"
@@ -96,7 +96,10 @@ class Noise:
                 *_lines(["one session against so many, or an A/B of so many starts"], width, "dim"),
                 *self._sights(width),
             ],
-            [*_lines([*self._alarms(), f"a sensible gate: --bench-compare-fail={self.limits()}"], width)],
+            [
+                *_lines([*self._alarms(), "a sensible gate:"], width),
+                Text(f"  --bench-compare-fail={self.limits()}"),
+            ],
         ]
         return "\n".join(render(parts, width=width, color=color) for parts in sections)
 
@@ -133,13 +136,16 @@ class Noise:
             Column(("", "noise"), [Cell(_percent(sight.noise)) for sight in self.sights]),
             *(
                 Column(
-                    ("sessions", str(count)),
+                    ("sessions" if count == SESSIONS[0] else "", str(count)),
                     [Cell(_percent(sight.by_sessions[count])) for sight in self.sights],
                 )
                 for count in SESSIONS
             ),
             *(
-                Column(("pairs", str(count)), [Cell(_percent(pairs.get(count))) for pairs in paired])
+                Column(
+                    ("pairs" if count == PAIRS[0] else "", str(count)),
+                    [Cell(_percent(pairs.get(count))) for pairs in paired],
+                )
                 for count in PAIRS
             ),
             Column(("sensible", "delta"), [Cell(_percent(sight.delta)) for sight in self.sights]),

@@ -93,4 +93,6 @@ def test_a_throughput_falls_by_less_than_a_time_rises() -> None:
     loud = baseline_of(
         [(parts(), {f"s{day}": entry({"throughput_output": 100.0 * 3**day}, day=day) for day in (1, 2, 3)})]
     )
-    assert sight_of(limit, noise_of(loud, [limit]), ALPHA).by_sessions[3] < 1
+    sight = sight_of(limit, noise_of(loud, [limit]), ALPHA)
+    assert sight.by_sessions[3] < 1
+    assert parse_limits(f"throughput_output:{sight.delta * 100:.0f}%")
