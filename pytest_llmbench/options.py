@@ -63,7 +63,7 @@ OPTIONS = (
     Option(
         "backend-version",
         "list",
-        "run these versions of the backends: vllm=v0.22.1,vllm=v0.23.0 (repeatable)",
+        "run these versions of the backends: vllm=v0.32.0,vllm=v0.33.0 (repeatable)",
         "[BACKEND=]VERSION",
         commas=True,
     ),
@@ -233,7 +233,7 @@ OPTIONS = (
     Option(
         "ab",
         "list",
-        "compare two servers in this session, start by start: B=version=v0.23.0, B=arg.threads=1,"
+        "compare two servers in this session, start by start: B=version=v0.33.0, B=arg.threads=1,"
         " B=image=..., B=env.NAME=..., B=url=... (repeatable; A is as configured, or A=...)",
         "SIDE=KEY=VALUE",
     ),

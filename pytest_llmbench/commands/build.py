@@ -36,9 +36,9 @@ deployment says `image-type: build` do it by themselves when the image is not th
 
   llmbench build llama                         for the CPU, at the configuration's version
   llmbench build llama --accelerator cuda --build-arg CUDA_ARCHITECTURES=90
-  llmbench build ik_llama --version 2ae132fa   a commit
+  llmbench build ik_llama --version 8337e4cd   a commit
   llmbench build llama --build-arg SOURCE=./llama.cpp.tar.gz --build-arg BASE=my/debian
-  llmbench build vllm-transformers --build-arg BASE=vllm/vllm-openai:v0.22.1 --tag my/vllm:next"""
+  llmbench build vllm-transformers --build-arg BASE=vllm/vllm-openai:v0.32.0 --tag my/vllm:next"""
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Take what to build and how."""

@@ -34,7 +34,7 @@ have been moved, and is told if it was.
 
   llmbench pull                                all that the configuration names
   llmbench pull vllm llama                     those of two backends
-  llmbench pull vllm/vllm-openai:v0.22.1       one"""
+  llmbench pull vllm/vllm-openai:v0.32.0       one"""
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Take what to pull."""

@@ -21,7 +21,7 @@ __all__ = ["split_sides"]
 _SIDES: tuple[Literal["a", "b"], ...] = ("a", "b")
 _KEYS = ("version", "image", "url", "arg", "env")
 _ORIGIN = "--bench-ab"
-_FORM = "expected SIDE=KEY=VALUE, as in B=version=v0.23.0, B=arg.threads=1 or B=url=http://host:8000"
+_FORM = "expected SIDE=KEY=VALUE, as in B=version=v0.33.0, B=arg.threads=1 or B=url=http://host:8000"
 
 
 def split_sides(plan: Plan, specs: Sequence[str], engines: Mapping[str, Engine]) -> Plan:

@@ -6,6 +6,8 @@ import re
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from pytest_llmbench.backends import BACKENDS
+from pytest_llmbench.backends.arguments import load_table
 from pytest_llmbench.spec.load import FILE_NAMES, load_configuration, shipped_folder
 from pytest_llmbench.spec.plan import Selection
 from pytest_llmbench.spec.resolve import resolve
@@ -41,7 +43,7 @@ def test_the_example_in_the_comment_works(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(example, encoding="utf-8")
     [deployment] = resolve(load_configuration([tmp_path / "a.yaml"], {}), Selection(), ENGINES).deployments
     assert deployment.id == "my-server.openai.tp02.gpux02"
-    assert (deployment.version, deployment.api_key_env) == ("0.22.1", "MY_SERVER_KEY")
+    assert (deployment.version, deployment.api_key_env) == ("0.32.0", "MY_SERVER_KEY")
 
 
 def test_workloads() -> None:
@@ -56,3 +58,14 @@ def test_workloads() -> None:
         assert workload.description
         if workload.input_tokens:
             assert name == f"in{workload.input_tokens:04d}-out{workload.output_tokens:04d}"
+
+
+def test_arguments_and_versions_are_those_the_tables_know() -> None:
+    """Every engine's own check accepts what is shipped for the version that the table was made from.
+
+    llama.cpp numbers its builds and tells another version.
+    """
+    plan = resolve(load_configuration(FILES, {}), Selection(), BACKENDS)
+    versions = {one.backend: one.version for one in plan.deployments if one.runtime == "docker"}
+    for name in ("vllm", "sglang", "trtllm", "ik_llama"):
+        assert str(versions[name]).removeprefix("v").startswith(load_table(name).version.split()[0])
