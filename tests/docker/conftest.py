@@ -13,6 +13,7 @@ from pytest_llmbench.runtimes.containers.daemon import connect, daemon_shortage
 from pytest_llmbench.runtimes.containers.found import find_servers
 from pytest_llmbench.runtimes.docker import Docker
 from pytest_llmbench.spec.deployment import Deployment
+from tests.docker.second_daemon import SecondDaemon
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,6 +66,16 @@ def _own_cache(model_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def client() -> Client:
     """Give a client of the daemon."""
     return connect()
+
+
+@pytest.fixture(scope="session")
+def second_daemon() -> Iterator[SecondDaemon]:
+    """Have another daemon, with our image."""
+    if SecondDaemon.missing():
+        pytest.skip("needs root, dockerd and ip, to have a second daemon")
+    with SecondDaemon() as running:
+        running.load(b"".join(connect().images.get(IMAGE).save(named=True)))
+        yield running
 
 
 @pytest.fixture(autouse=True)

@@ -22,7 +22,6 @@ from pytest_llmbench.runtimes.containers.found import find_servers, sweep
 from pytest_llmbench.runtimes.docker import Docker
 from pytest_llmbench.telemetry.gpu import GpuInfo
 from tests.docker.conftest import BASE, IMAGE, boxed, ours
-from tests.docker.second_daemon import SecondDaemon
 from tests.docker.sessions import Run, until
 
 if TYPE_CHECKING:
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
 
     from pytest_llmbench.runtimes.base import StartContext
     from pytest_llmbench.runtimes.containers.daemon import Client, DockerContainer
+    from tests.docker.second_daemon import SecondDaemon
 
 
 Make = Callable[[str], str]
@@ -341,29 +341,25 @@ def test_no_daemon(tmp_path: Path) -> None:
     tell("daemon down before", _line(out, "needs Docker"))
 
 
-def test_the_daemon_goes_down(client: Client, tmp_path: Path) -> None:
+def test_the_daemon_goes_down(
+    second_daemon: SecondDaemon, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """In mid-run: the result is invalid and says so; once it is back, the next sweep removes the rest."""
-    if SecondDaemon.missing():
-        pytest.skip("needs root, dockerd and ip, to have a second daemon")
-    with SecondDaemon() as daemon, pytest.MonkeyPatch.context() as patch:
-        daemon.load(b"".join(client.images.get(IMAGE).save(named=True)))
-        run = Run(
-            tmp_path,
-            "--bench-requests=2",
-            "--bench-timeout=5",
-            workload="endless",
-            env={"DOCKER_HOST": daemon.url},
-        )
-        patch.setenv("DOCKER_HOST", daemon.url)
-        run.measuring(connect())
-        daemon.kill()
+    url = second_daemon.url
+    options = ("--bench-requests=2", "--bench-timeout=5")
+    run = Run(tmp_path, *options, workload="endless", env={"DOCKER_HOST": url})
+    monkeypatch.setenv("DOCKER_HOST", url)
+    run.measuring(connect())
+    second_daemon.kill()
+    try:
         out = run.finish()
-        assert run.process.returncode == 1
-        assert f"the Docker daemon at {daemon.url} is gone" in " ".join(out.split())
-        tell("daemon down during", _line(out, "is gone").replace(daemon.url, "unix:///var/run/docker.sock"))
-        daemon.start()
-        assert len(sweep(connect())) == 1
-        assert find_servers(connect()) == []
+    finally:
+        second_daemon.start()
+    assert run.process.returncode == 1
+    assert f"the Docker daemon at {url} is gone" in " ".join(out.split())
+    tell("daemon down during", _line(out, "is gone").replace(url, "unix:///var/run/docker.sock"))
+    assert len(sweep(connect())) == 1
+    assert find_servers(connect()) == []
 
 
 def _line(text: str, part: str) -> str:

@@ -6,7 +6,7 @@ import json
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -15,7 +15,6 @@ from pytest_llmbench.runtimes.containers.daemon import connect
 from pytest_llmbench.runtimes.docker import Docker
 from pytest_llmbench.telemetry.gpu import GpuInfo
 from tests.docker.conftest import IMAGE, boxed
-from tests.docker.second_daemon import SecondDaemon
 from tests.docker.sessions import Run
 
 if TYPE_CHECKING:
@@ -23,53 +22,27 @@ if TYPE_CHECKING:
 
     from pytest_llmbench.runtimes.base import StartContext
     from pytest_llmbench.runtimes.containers.daemon import Client
+    from tests.docker.second_daemon import SecondDaemon
 
 GIB = 2**30
 NVIDIA = [
     {"index": n, "uuid": f"GPU-{n}{n}", "name": "H100", "memory": 80 * GIB, "used": 0, "vendor": "nvidia"}
     for n in range(4)
 ]
-# NVIDIA's container toolkit puts a program of this name in the daemon's way; it is told where the container's
-# configuration is, and reads there which GPUs to put into it. This one keeps what it was told.
-HOOK = """#!/bin/sh
-bundle=$(sed 's/.*"bundle": *"\\([^"]*\\)".*/\\1/')
-cp "$bundle/config.json" "{told}/$(basename "$bundle").json"
-"""
 
 
-@pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder that has the hook, and what it was told."""
-    folder = tmp_path_factory.mktemp("hook")
-    hook = folder / "nvidia-container-runtime-hook"
-    hook.write_text(HOOK.format(told=folder))
-    hook.chmod(0o755)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def daemon(told: Path) -> Iterator[SecondDaemon]:
-    """A daemon that takes requests for NVIDIA's GPUs, and has our image."""
-    if SecondDaemon.missing():
-        pytest.skip("needs root, dockerd and ip, to have a daemon with NVIDIA's hook")
-    images = b"".join(connect().images.get(IMAGE).save(named=True))
-    with SecondDaemon(told) as running:
-        running.load(images)
-        yield running
-
-
-def test_a_session_hands_over_what_it_leased(daemon: SecondDaemon, told: Path, tmp_path: Path) -> None:
+def test_a_session_hands_over_what_it_leased(second_daemon: SecondDaemon, tmp_path: Path) -> None:
     """Two of four, and not the first two: by their ids, in the request and in what the hook reads."""
     (tmp_path / "gpus.json").write_text(json.dumps(NVIDIA))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DOCKER_HOST", daemon.url)
+        patch.setenv("DOCKER_HOST", second_daemon.url)
         client = connect()
         run = Run(
             tmp_path,
             workload="endless",
             gpus={"count": 2},
             env={
-                "DOCKER_HOST": daemon.url,
+                "DOCKER_HOST": second_daemon.url,
                 "LLMBENCH_GPU_INVENTORY": str(tmp_path / "gpus.json"),
                 "CUDA_VISIBLE_DEVICES": "1,3",
             },
@@ -83,16 +56,17 @@ def test_a_session_hands_over_what_it_leased(daemon: SecondDaemon, told: Path, t
     assert request["DeviceIDs"] == ["GPU-11", "GPU-33"]
     assert request["Capabilities"] == [["gpu"]]
     assert found.tag.gpus == ("GPU-11", "GPU-33")
-    assert _told(told, found.container.id)["NVIDIA_VISIBLE_DEVICES"] == "GPU-11,GPU-33"
+    told = second_daemon.told(found.container.id) or {}
+    assert told["NVIDIA_VISIBLE_DEVICES"] == "GPU-11,GPU-33"
     (result,) = run.report()["results"]
     assert result["server"]["facts"]["leased_gpus"] == "1,3", out
 
 
 def test_an_image_that_asks_for_all_gets_what_was_leased(
-    daemon: SecondDaemon, told: Path, context: StartContext, monkeypatch: pytest.MonkeyPatch
+    second_daemon: SecondDaemon, context: StartContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Images made for GPUs ask for all of them: neither a server with one nor one without any gets them."""
-    monkeypatch.setenv("DOCKER_HOST", daemon.url)
+    monkeypatch.setenv("DOCKER_HOST", second_daemon.url)
     image = _asking_for_all(connect())
     gpu = GpuInfo(2, "H100", "GPU-22", 80 * GIB)
     for gpus, given in (((gpu,), "GPU-22"), ((), "void")):
@@ -101,16 +75,8 @@ def test_an_image_that_asks_for_all_gets_what_was_leased(
         running.stop()
         last = dict(pair.partition("=")[::2] for pair in environ)
         assert last["NVIDIA_VISIBLE_DEVICES"] == given
-        if gpus:
-            assert _told(told, running.container.id)["NVIDIA_VISIBLE_DEVICES"] == given
-        else:
-            assert not (told / f"{running.container.id}.json").exists()
-
-
-def _told(folder: Path, container: str) -> dict[str, str]:
-    """Return the variables of the container that the hook was shown; of two the last, as it takes them."""
-    document: dict[str, Any] = json.loads((folder / f"{container}.json").read_text())
-    return dict(pair.partition("=")[::2] for pair in document["process"]["env"])
+        told = second_daemon.told(running.container.id)
+        assert (told or {}).get("NVIDIA_VISIBLE_DEVICES") == (given if gpus else None)
 
 
 def _asking_for_all(client: Client) -> str:
