@@ -68,6 +68,8 @@ class SecondDaemon:
                     *("--data-root", str(folder / "data"), "--exec-root", str(folder / "exec")),
                     *("--pidfile", str(folder / "docker.pid"), "--host", self.url),
                     *("--bridge", _BRIDGE, "--iptables=false", "--ip-masq=false"),
+                    # By default it tries five times, for 75 seconds.
+                    *("--max-download-attempts", "1"),
                 ],
                 stdout=log,
                 stderr=log,

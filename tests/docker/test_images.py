@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import os
+import tarfile
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -10,6 +13,7 @@ import pytest
 from pytest_llmbench import cli
 from pytest_llmbench.backends.base import Image
 from pytest_llmbench.errors import ServerStartError
+from pytest_llmbench.runtimes.containers.daemon import connect
 from pytest_llmbench.runtimes.containers.images import ensure_image, find_image, pull_image
 from pytest_llmbench.runtimes.docker import Docker
 from tests.docker.conftest import BASE, IMAGE, boxed
@@ -21,6 +25,7 @@ if TYPE_CHECKING:
 
     from pytest_llmbench.runtimes.base import StartContext
     from pytest_llmbench.runtimes.containers.daemon import Client
+    from tests.docker.second_daemon import SecondDaemon
 
 pytestmark = pytest.mark.skipif(Registry.missing(), reason="needs docker-registry")
 
@@ -39,6 +44,20 @@ def push(client: Client, image: str, reference: str) -> str:
     client.images.remove(reference)
     (digest,) = (line["aux"]["Digest"] for line in lines if "aux" in line)
     return str(digest)
+
+
+def fresh(client: Client, reference: str, size: int = 16) -> str:
+    """Push an image of one file of so many bytes, never the same ones, and return its digest."""
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as tar:
+        content = os.urandom(size)
+        entry = tarfile.TarInfo("file")
+        entry.size = len(content)
+        tar.addfile(entry, io.BytesIO(content))
+    client.api.import_image_from_data(archive.getvalue(), repository="llmbench/fresh", tag="1")
+    digest = push(client, "llmbench/fresh:1", reference)
+    client.images.remove("llmbench/fresh:1")
+    return digest
 
 
 def forget(client: Client, reference: str) -> None:
@@ -73,11 +92,11 @@ def test_a_tag_that_moved_is_noticed(
 ) -> None:
     """The same tag with another digest is told by `llmbench pull`, and is in the facts of its servers."""
     reference = f"{registry.address}/moved:1"
-    first = push(client, IMAGE, reference)
+    first = fresh(client, reference)
     assert cli.main(["pull", reference]) == 0
     assert "was" not in capsys.readouterr().out
     forget(client, reference)
-    second = push(client, BASE, reference)
+    second = fresh(client, reference)
     assert cli.main(["pull", reference]) == 0
     assert capsys.readouterr().out == f"{reference}  {second}  was {first} when it was last used here\n"
     forget(client, reference)
@@ -85,7 +104,7 @@ def test_a_tag_that_moved_is_noticed(
 
 def test_what_the_registry_does_not_have(client: Client, registry: Registry) -> None:
     """Neither a tag nor a digest that is not there: it is named, and so is why."""
-    push(client, BASE, f"{registry.address}/base:1")
+    fresh(client, f"{registry.address}/base:1")
     with pytest.raises(ServerStartError, match=r"/base:2 cannot be pulled: .*not found"):
         pull_image(client, f"{registry.address}/base:2", lambda _text: None)
     wrong = f"{registry.address}/base@sha256:{'0' * 64}"
@@ -93,18 +112,14 @@ def test_what_the_registry_does_not_have(client: Client, registry: Registry) -> 
         pull_image(client, wrong, lambda _text: None)
 
 
-def test_the_registry_goes_down_in_mid_pull(client: Client, registry: Registry, tmp_path: Path) -> None:
+def test_the_registry_goes_down_in_mid_pull(
+    client: Client, registry: Registry, second_daemon: SecondDaemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The pull ends with a sentence that names the image, and leaves no part of it."""
-    folder = tmp_path / "docker" / "big"
-    folder.mkdir(parents=True)
-    text = f"FROM {BASE}\nRUN head -c 150000000 /dev/urandom > /big\n"
-    (folder / "Dockerfile").write_text(text)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(tmp_path)
-        ensure_image(client, Image("llmbench/big:1", "big"), lambda _text: None)
     reference = f"{registry.address}/big:1"
-    push(client, "llmbench/big:1", reference)
-    client.images.remove("llmbench/big:1")
+    fresh(client, reference, size=60_000_000)
+    monkeypatch.setenv("DOCKER_HOST", second_daemon.url)
+    client = connect()
 
     def down(text: str) -> None:
         if " of " in text:

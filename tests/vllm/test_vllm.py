@@ -6,8 +6,6 @@ import contextlib
 import os
 import signal
 import socket
-import subprocess
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,50 +19,12 @@ from pytest_llmbench.runtimes.connect import server_http
 from pytest_llmbench.runtimes.process import Process
 from pytest_llmbench.runtimes.server_watch import ServerWatch
 from pytest_llmbench.spec.deployment import Deployment
+from tests.vllm.conftest import ARGS, ENV, VLLM, ask, until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from pytest_llmbench.runtimes.process import ProcessServer
 
-VLLM = os.environ.get("LLMBENCH_VLLM", "")
-"""Its program; beside it is a Python that has it."""
-
-pytestmark = [
-    pytest.mark.skipif(not VLLM, reason="needs vLLM: run scripts/test-vllm"),
-    pytest.mark.timeout(600),
-]
-
-# Two layers of random weights; every byte is a token.
-_MODEL = """
-import sys, torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
-vocab = {b: i for i, b in enumerate(sorted(pre_tokenizers.ByteLevel.alphabet()))}
-for word in ("<unk>", "<s>", "</s>"):
-    vocab[word] = len(vocab)
-tokenizer = Tokenizer(models.BPE(vocab=vocab, merges=[], unk_token="<unk>"))
-tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-tokenizer.decoder = decoders.ByteLevel()
-special = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"}
-fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, **special)
-fast.chat_template = "{% for m in messages %}{{ m.role }}: {{ m.content }}\\n{% endfor %}assistant: "
-fast.save_pretrained(sys.argv[1])
-torch.manual_seed(0)
-config = LlamaConfig(vocab_size=len(vocab), hidden_size=256, intermediate_size=512, num_hidden_layers=2,
-    num_attention_heads=4, num_key_value_heads=2, head_dim=64, max_position_embeddings=8192,
-    bos_token_id=vocab["<s>"], eos_token_id=vocab["</s>"])
-LlamaForCausalLM(config).save_pretrained(sys.argv[1])
-"""
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Make a small model."""
-    folder = tmp_path_factory.mktemp("model") / "tiny"
-    python = Path(VLLM).with_name("python")
-    subprocess.run([python, "-c", _MODEL, folder], check=True, capture_output=True)
-    return folder
+pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.fixture
@@ -76,35 +36,9 @@ def deployment(model: Path) -> Deployment:
         backend="vllm",
         runtime="process",
         program=VLLM,
-        args=(("enforce-eager", True), ("max-model-len", 4096)),
-        env=(("VLLM_CPU_KVCACHE_SPACE", "1"), ("VLLM_TARGET_DEVICE", "cpu")),
+        args=ARGS,
+        env=ENV,
     )
-
-
-@pytest.fixture
-def context(tmp_path: Path) -> StartContext:
-    """A context with its log."""
-    return StartContext(tmp_path / "server.log", total_timeout=500)
-
-
-def _ask(running: ProcessServer, prompt: str, tokens: int = 32) -> dict[str, int]:
-    asked = {
-        "model": running.server.served_model,
-        "prompt": prompt,
-        "max_tokens": tokens,
-        "temperature": 0,
-        "ignore_eos": True,
-    }
-    with server_http(running.server, timeout=120) as http:
-        usage: dict[str, int] = http.post("/v1/completions", json=asked).raise_for_status().json()["usage"]
-    return usage
-
-
-def _until(true: Callable[[], object], seconds: float = 120) -> None:
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.1)
 
 
 def _named(running: ProcessServer, name: str) -> int:
@@ -135,14 +69,14 @@ def test_key_prefix_cache_and_a_killed_core(
         watch = ServerWatch(running.server)
         watch.begin()
         for _ in range(2):
-            assert _ask(running, "the same prompt " * 100)["completion_tokens"] == 32
+            assert ask(running, "the same prompt " * 100)["completion_tokens"] == 32
         told = watch.end()
         assert 0.3 < told.scalars["cache_hit_rate"] < 0.5
         assert {name: one.count for name, one in told.histograms.items()} == dict.fromkeys(
             ("server_ttft", "server_queue", "server_prefill", "server_decode"), 2
         )
         os.kill(_named(running, "EngineCore"), signal.SIGKILL)
-        _until(running.exited)
+        until(running.exited)
         assert "exited with code" in str(running.exited())
     finally:
         running.stop()
@@ -167,7 +101,7 @@ def test_two_ranks_speculation_and_a_frozen_server(deployment: Deployment, conte
     try:
         watch = ServerWatch(running.server)
         watch.begin()
-        _ask(running, "one two three four " * 20, tokens=128)
+        ask(running, "one two three four " * 20, tokens=128)
         assert watch.end().scalars["acceptance_length"] >= 1
         everything = [*family(running.pid)]
         for pid in everything[1:]:
@@ -175,7 +109,7 @@ def test_two_ranks_speculation_and_a_frozen_server(deployment: Deployment, conte
                 os.kill(pid, signal.SIGSTOP)
         with pytest.raises(httpx.TimeoutException), server_http(running.server, timeout=1) as http:
             http.get("/health")
-        assert running.exited() is None
+        assert running.exited() == "the server was stopped (SIGSTOP) and stands still"
     finally:
         running.stop()
     assert _left(everything) == []
