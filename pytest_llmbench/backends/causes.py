@@ -15,9 +15,8 @@ COMMON: Mapping[str, str] = {
         "the GPU has too little free memory"
     ),
     r"bad_alloc|failed to allocate .*buffer|Cannot allocate memory": "there is too little memory",
-    r"No space left on device.*/dev/shm|/dev/shm.*No space left on device|[Bb]us error": (
-        "shared memory is too small: raise shm-size"
-    ),
+    r"No space left on device.*/dev/shm|/dev/shm.*No space left on device|[Bb]us error"
+    r"|Insufficient space in /dev/shm": "shared memory is too small: raise shm-size",
     r"[Aa]ddress already in use|couldn't bind (?:to )?HTTP server socket": "its port is taken",
     # The first process of a container of ours says so.
     r"FATAL tini .*exec .* failed: No such file": "the image does not have the engine's program",
