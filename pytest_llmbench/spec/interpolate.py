@@ -32,6 +32,8 @@ def interpolate(text: str, environ: Mapping[str, str]) -> tuple[str, tuple[str, 
     Raises:
         InterpolationError: a variable is missing, or `${` begins nothing that can be read.
     """
+    if "$" not in text:
+        return text, ()
     names: list[str] = []
 
     def replaced(match: re.Match[str]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from pytest_llmbench.spec.evals import EvalSettings
@@ -146,6 +147,7 @@ def redacted_argument(text: str) -> str:
     return f"{text[: found.start(2)]}{REDACTED}" if found and is_secret(found[1]) else text
 
 
+@cache
 def is_secret(name: str) -> bool:
     """Whether a variable or an argument of this name holds a secret.
 

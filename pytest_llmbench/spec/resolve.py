@@ -182,28 +182,33 @@ class _Resolver:
             choice.fail("'source' is missing: builtin:<name>, a path or a hub id", choice.key)
         facts = self.facts_of(choice.entry.source) if choice.entry.source else None
         parallel = combinations(choice, self.asked, runtime, facts)
+        # The same for all of them; there may be ten thousand.
+        same: dict[str, Any] = {
+            "source": choice.entry.source or "",
+            "args": tuple((name, value.value) for name, value in args.items()),
+            "env": tuple((name, value.value) for name, value in env.items()),
+        }
+        begin: Layer = {"model": choice.model}
+        if choice.entry.source:
+            begin["source"] = self.stated(choice, "source")
+        begin |= {"backend": choice.backend, "runtime": settings["runtime"]}
+        middle = {key: settings[key] for key in _SINGLE if key in settings}
+        middle |= {"profile": profile} if profile else {}
+        end = {key: settings[key] for key in ("skip",) if key in settings}
+        spoken = {f"args.{name}": value for name, value in args.items()}
+        spoken |= {f"env.{name}": value for name, value in env.items()}
         for version in self.versions(choice, settings):
             for combination in parallel:
                 if combination.short and len(parallel) == 1 and not self.asked.tp and not self.asked.gpus:
                     choice.fail(combination.short, combination.key, combination.place)
-                head: Layer = {"model": choice.model}
-                if choice.entry.source:
-                    head["source"] = self.stated(choice, "source")
-                head |= {"backend": choice.backend, "runtime": settings["runtime"]}
-                head |= {"version": version} if version else {}
-                head |= {key: settings[key] for key in _SINGLE if key in settings}
-                head |= {"profile": profile} if profile else {}
-                head |= combination.layer
-                head |= {key: settings[key] for key in ("skip",) if key in settings}
-                data: dict[str, Any] = {key.replace("-", "_"): value.value for key, value in head.items()}
-                data["source"] = choice.entry.source or ""
-                data["args"] = tuple((name, value.value) for name, value in args.items())
-                data["env"] = tuple((name, value.value) for name, value in env.items())
+                told = {"version": version} if version else {}
+                head = begin | told | middle | combination.layer | end
+                data: dict[str, Any] = {
+                    key.replace("-", "_"): value.value for key, value in head.items()
+                } | same
                 deployment = Deployment(**data)
-                layer = head | {f"args.{name}": value for name, value in args.items()}
-                layer |= {f"env.{name}": value for name, value in env.items()}
                 dropped = self.dropped(deployment, facts, combination.short)
-                yield _Found(deployment, layer, choice, dropped)
+                yield _Found(deployment, head | spoken, choice, dropped)
 
     def dropped(self, deployment: Deployment, facts: ModelFacts | None, short: str) -> Dropped | None:
         """Why a combination is not run, None if it is."""
@@ -267,12 +272,13 @@ class _Resolver:
 
 def _with_versions(found: list[_Found]) -> list[_Found]:
     """Let ids tell the version where there are two of the same."""
+    names = [one.deployment.id for one in found]
     versions: dict[str, set[str | None]] = defaultdict(set)
-    for one in found:
-        versions[one.deployment.id].add(one.deployment.version)
+    for name, one in zip(names, found, strict=True):
+        versions[name].add(one.deployment.version)
     told = []
-    for one in found:
-        if len(versions[one.deployment.id]) == 1:
+    for name, one in zip(names, found, strict=True):
+        if len(versions[name]) == 1:
             told.append(one)
             continue
         deployment = one.deployment.model_copy(update={"names_version": True})
