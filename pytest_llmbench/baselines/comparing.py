@@ -27,6 +27,8 @@ class Compared:
     only_b: tuple[str, ...]
     left_out: Mapping[str, str]
     """Cells of the second that cannot be compared, and why."""
+    evals: tuple[str, ...] = ()
+    """Cells of evals that both have; they are judged prompt by prompt, elsewhere."""
 
 
 def newest(entries: Mapping[str, SessionEntry]) -> dict[str, SessionEntry]:
@@ -44,7 +46,7 @@ def compare(a: Baseline, b: Baseline, rules: Rules) -> Compared:
     """Judge `b` against `a`. `rules.alpha` is the whole's, and is shared by the cells that both have.
 
     Of each cell of `b` the sessions of its newest treatment are judged together. A cell that was measured
-    by `b` but not so that it could be used is `invalid`, as it is for a test. Evals are compared elsewhere.
+    by `b` but not so that it could be used is `invalid`, as it is for a test.
     """
     evals = {
         cell
@@ -62,10 +64,10 @@ def compare(a: Baseline, b: Baseline, rules: Rules) -> Compared:
     for cell, why in left_out.items():
         if cell in a.cells and why.startswith("invalid"):
             verdicts[cell] = VerdictRecord(verdict="invalid", baseline=a.name, message=why)
-    left_out |= dict.fromkeys(sorted(evals & b.cells.keys()), "an eval: --bench-compare compares its prompts")
     return Compared(
         verdicts=dict(sorted(verdicts.items())),
-        only_a=tuple(sorted(a.cells.keys() - b.cells.keys() - left_out.keys() - evals)),
-        only_b=tuple(sorted(b.cells.keys() - a.cells.keys() - evals)),
+        only_a=tuple(sorted(a.cells.keys() - b.cells.keys() - left_out.keys())),
+        only_b=tuple(sorted(b.cells.keys() - a.cells.keys())),
         left_out={cell: why for cell, why in left_out.items() if cell not in verdicts},
+        evals=tuple(sorted(evals & a.cells.keys() & b.cells.keys())),
     )

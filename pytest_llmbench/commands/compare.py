@@ -6,13 +6,14 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_llmbench.baselines.comparing import compare
+from pytest_llmbench.baselines.comparing import compare, newest
 from pytest_llmbench.baselines.judge import FAILING, Rules
 from pytest_llmbench.baselines.limits import DEFAULT_LIMITS, parse_limits
 from pytest_llmbench.baselines.pivot import AXES, pivot
 from pytest_llmbench.baselines.store import BaselineStore
 from pytest_llmbench.commands.showing import terminal_width, wants_color
 from pytest_llmbench.errors import UsageError
+from pytest_llmbench.evals.judge import judge_stored
 from pytest_llmbench.files import json_text, write_atomically
 from pytest_llmbench.reports.compared import compared_document, compared_markdown, render_compared
 from pytest_llmbench.reports.pivot_export import pivot_document, pivot_markdown
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from pytest_llmbench.baselines.model import Baseline
+    from pytest_llmbench.records import VerdictRecord
 
 __all__ = ["Compare"]
 
@@ -40,7 +42,8 @@ class Compare:
     description = """\
 Judge B against A as a test with --bench-compare=A would be judged: three or more sessions
 in A give a t test, fewer a plain threshold. A and B are names of baselines, ids of sessions,
-or paths of reports. The exit code is 1 if something regressed or is invalid.
+or paths of reports. Evals are judged prompt by prompt. The exit code is 1 if something
+regressed or is invalid.
 
   llmbench compare main results/latest                did the newest session get slower?
   llmbench compare main release --markdown -          for a job's summary or a pull request
@@ -101,18 +104,30 @@ def _against(baselines: list[Baseline], arguments: argparse.Namespace) -> int:
     a, b = baselines
     limits = parse_limits(arguments.compare_fail) if arguments.compare_fail else DEFAULT_LIMITS
     compared = compare(a, b, Rules(limits, allow_mismatch=arguments.allow_mismatch))
-    if not compared.verdicts:
+    evals = _evals(a, b, compared.evals)
+    if not compared.verdicts and not evals:
         message = f"{a.name} and {b.name} have no cell in common"
         if compared.only_a and compared.only_b:
             message += f": {compared.only_a[0]} ... and {compared.only_b[0]} ...; --by compares engines"
         raise UsageError(message)
     _tell(
         arguments,
-        text=lambda **how: render_compared(compared, a, b, **how),
-        markdown=lambda: compared_markdown(compared, a, b),
-        document=lambda: compared_document(compared, a, b),
+        text=lambda **how: render_compared(compared, a, b, evals, **how),
+        markdown=lambda: compared_markdown(compared, a, b, evals),
+        document=lambda: compared_document(compared, a, b, evals),
     )
-    return int(any(verdict.verdict in FAILING for verdict in compared.verdicts.values()))
+    found = (*compared.verdicts.values(), *evals.values())
+    return int(any(verdict.verdict in FAILING for verdict in found))
+
+
+def _evals(a: Baseline, b: Baseline, cells: tuple[str, ...]) -> dict[str, VerdictRecord]:
+    """Judge the newest of each eval, prompt by prompt."""
+    found = {}
+    for cell in cells:
+        last = list(newest(b.cells[cell]).values())[-1]
+        if last.evaluation is not None:
+            found[cell] = judge_stored(cell, last.evaluation, last.treatment, a, evals=len(cells))
+    return found
 
 
 def _by(baselines: list[Baseline], arguments: argparse.Namespace) -> int:

@@ -12,11 +12,12 @@ from pytest_llmbench.reports.eval_wording import below_floor, paired_text
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from pytest_llmbench.baselines.comparability import Treatment
     from pytest_llmbench.baselines.model import Baseline
     from pytest_llmbench.evals.paired import Pairing
     from pytest_llmbench.records import EnvironmentRecord, EvalRecord, ResultRecord, VerdictName
 
-__all__ = ["ALPHA", "LIMIT", "judge_evaluation", "judge_pairs", "verdict_of"]
+__all__ = ["ALPHA", "LIMIT", "judge_evaluation", "judge_pairs", "judge_stored", "verdict_of"]
 
 ALPHA = 0.05
 """Of one build: the chance that any of its evals is called worse while none is."""
@@ -44,7 +45,15 @@ def judge_evaluation(
     if evaluation is None:
         message = f"{result.cell} is no eval"
         raise ValueError(message)
-    verdict = _against(result, evaluation, baseline, environment, evals)
+    treatment = treatment_of(result, environment)
+    return judge_stored(result.cell, evaluation, treatment, baseline, evals=evals)
+
+
+def judge_stored(
+    cell: str, evaluation: EvalRecord, treatment: Treatment, baseline: Baseline | None, *, evals: int = 1
+) -> VerdictRecord:
+    """Judge one eval of `evals` as `judge_evaluation` does, of a session that is over."""
+    verdict = _against(cell, evaluation, treatment, baseline, evals)
     broken = below_floor(evaluation)
     if not broken:
         return verdict
@@ -54,15 +63,11 @@ def judge_evaluation(
 
 
 def _against(
-    result: ResultRecord,
-    now: EvalRecord,
-    baseline: Baseline | None,
-    environment: EnvironmentRecord,
-    evals: int,
+    cell: str, now: EvalRecord, treatment: Treatment, baseline: Baseline | None, evals: int
 ) -> VerdictRecord:
     if baseline is None:
         return VerdictRecord(verdict="none")
-    stored = sorted(baseline.cells.get(result.cell, {}).values(), key=lambda entry: entry.started_at)
+    stored = sorted(baseline.cells.get(cell, {}).values(), key=lambda entry: entry.started_at)
     known = [entry for entry in stored if entry.evaluation is not None]
     if not known or known[-1].evaluation is None:
         command = baseline.record_command.replace("-m bench", "-m eval")
@@ -81,7 +86,7 @@ def _against(
         baseline=baseline.name,
         baseline_sessions=1,
         message="; ".join(map(paired_text, paired)),
-        treatment=changes(newest.treatment, treatment_of(result, environment)),
+        treatment=changes(newest.treatment, treatment),
         paired=paired,
     )
 

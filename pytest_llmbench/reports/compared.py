@@ -17,10 +17,13 @@ from pytest_llmbench.reports.rendering import folded, render
 from pytest_llmbench.reports.rows import JudgedCell
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from rich.console import RenderableType
 
     from pytest_llmbench.baselines.comparing import Compared
     from pytest_llmbench.baselines.model import Baseline
+    from pytest_llmbench.records import VerdictRecord
 
 __all__ = ["compared_document", "compared_markdown", "render_compared"]
 
@@ -56,7 +59,13 @@ def _others(compared: Compared, a: str, b: str) -> list[tuple[str, str]]:
 
 
 def render_compared(
-    compared: Compared, a: Baseline, b: Baseline, *, width: int = 80, color: bool = False
+    compared: Compared,
+    a: Baseline,
+    b: Baseline,
+    evals: Mapping[str, VerdictRecord],
+    *,
+    width: int = 80,
+    color: bool = False,
 ) -> str:
     """Render as text that ends in a newline: the verdicts as after a session of tests."""
     cells = _cells(compared, b)
@@ -70,28 +79,47 @@ def render_compared(
     sections: list[list[RenderableType]] = [
         comparison_table(cells, width),
         [*folded(comparison_lines(cells, (), names), width)],
+        [*folded(_eval_lines(evals, a.name), width)],
         [*folded(others, width)],
     ]
     return "\n".join(render(parts, width=width, color=color) for parts in sections if parts)
 
 
-def compared_markdown(compared: Compared, a: Baseline, b: Baseline) -> str:
+def _eval_lines(evals: Mapping[str, VerdictRecord], against: str) -> list[Line]:
+    names = Names(evals)
+    lines = [Line("", "none", f"evals against baseline {against!r}, prompt by prompt:")] if evals else []
+    for cell, verdict in evals.items():
+        label = "not compared" if verdict.verdict == "none" else verdict.verdict
+        text = "; ".join([verdict.message, *(f"differs: {change}" for change in verdict.treatment)])
+        lines.append(Line(label, verdict.verdict, f"{names.some([cell])}: {text}"))
+    return lines
+
+
+def compared_markdown(
+    compared: Compared, a: Baseline, b: Baseline, evals: Mapping[str, VerdictRecord]
+) -> str:
     """Render for a job's summary or a comment; ends in a newline."""
     cells = _cells(compared, b)
-    lines = [f"## {b.name} {heading(cells)}", "", *verdict_rows(cells), "", *difference_lines(cells)]
+    lines = [f"## {b.name} against {a.name}", ""]
+    if cells:
+        lines = [f"## {b.name} {heading(cells)}", "", *verdict_rows(cells), "", *difference_lines(cells)]
     lines += [f"- {text}" for text in also_worse(cells)]
+    lines += [f"- {label}: {plain(text)}" for label, _, text in _eval_lines(evals, a.name) if label]
     lines += [f"- {label}: {plain(text)}" for label, text in _others(compared, a.name, b.name)]
     return "\n".join(lines) + "\n"
 
 
-def compared_document(compared: Compared, a: Baseline, b: Baseline) -> dict[str, Any]:
+def compared_document(
+    compared: Compared, a: Baseline, b: Baseline, evals: Mapping[str, VerdictRecord]
+) -> dict[str, Any]:
     """Tell programs the same."""
     return {
         "schema_version": "1.0",
         "a": {"name": a.name, "sessions": list(a.sessions)},
         "b": {"name": b.name, "sessions": list(b.sessions)},
         "cells": [
-            {"cell": cell, **verdict.model_dump(mode="json")} for cell, verdict in compared.verdicts.items()
+            {"cell": cell, **verdict.model_dump(mode="json")}
+            for cell, verdict in {**compared.verdicts, **evals}.items()
         ],
         "only_a": list(compared.only_a),
         "only_b": list(compared.only_b),

@@ -11,6 +11,7 @@ import pytest
 from pytest_llmbench import cli
 from pytest_llmbench.baselines.store import BaselineStore
 from pytest_llmbench.reports.folder import write_document
+from tests.evals.records import eval_result
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,7 +35,8 @@ def run(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.
     def run(*arguments: str) -> tuple[int, str, str]:
         code = cli.main(["compare", "--results", str(tmp_path), *arguments])
         said = capsys.readouterr()
-        assert all(len(line) <= 80 for line in said.out.splitlines() if "--json" not in arguments), said.out
+        if not {"--json", "--markdown"} & set(arguments):
+            assert all(len(line) <= 80 for line in said.out.splitlines()), said.out
         return code, said.out, said.err
 
     return run
@@ -223,3 +225,23 @@ def test_nothing_in_common_is_a_mistake(run: Run, report: Report, make_result: M
     """A gate that compared nothing must not be green."""
     code, _, err = run("main", report(make_result(workload="other")))
     assert (code, "no cell in common" in err, "--by compares engines" in err) == (4, True, True)
+
+
+def test_evals_are_judged_prompt_by_prompt(
+    run: Run, tmp_path: Path, report: Report, environment: EnvironmentRecord, make_result: MakeResult
+) -> None:
+    """Beside the speeds, or alone; a loss that is sure is a regression, in every form."""
+    before = eval_result({str(key): True for key in range(200)})
+    store = BaselineStore(tmp_path / "baselines")
+    store.save("main", "s1", [before, make_result()], "2026-11-01", environment)
+    worse = report(eval_result({str(key): key >= 20 for key in range(200)}), session="worse")
+    same = report(before, make_result(), session="same")
+    code, out, _ = run("main", worse)
+    assert code == 1
+    assert "regressed: sums c004: right 100.0 % -> 90.0 % (20 lost, 0 gained of" in " ".join(out.split())
+    assert "- regressed: sums c004: right" in run("main", worse, "--markdown", "-")[1]
+    (cell,) = json.loads(run("main", worse, "--json", "-")[1])["cells"]
+    assert (cell["verdict"], cell["paired"][0]["score"]) == ("regressed", "right")
+    code, out, _ = run("main", same)
+    assert (code, out.splitlines()[0]) == (0, "against baseline 'main' (1 session): 1 pass")
+    assert "pass: sums c004: right 100.0 % -> 100.0 %" in " ".join(out.split())

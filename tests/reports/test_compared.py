@@ -26,7 +26,7 @@ FOUND = compare(OLD, NEW, Rules(parse_limits("ttft.p50:3%")))
 
 def test_the_table_is_that_of_a_session() -> None:
     """Verdict, suspect, and what is on one side only."""
-    told = render_compared(FOUND, OLD, NEW)
+    told = render_compared(FOUND, OLD, NEW, {})
     assert told.splitlines()[0] == "against baseline 'main' (3 sessions): 1 regressed"
     assert "differs: version: b1 -> b2" in told
     assert "only in A: 1 cell (short c004): not in new" in told
@@ -35,15 +35,15 @@ def test_the_table_is_that_of_a_session() -> None:
 
 def test_a_cell_of_which_nothing_is_known_is_told_by_its_name() -> None:
     """It was recorded before its parts were."""
-    assert "\n  short     c001" in render_compared(FOUND, OLD, Baseline(NEW.name, NEW.cells))
+    assert "\n  short     c001" in render_compared(FOUND, OLD, Baseline(NEW.name, NEW.cells), {})
 
 
 def test_pages_and_programs_are_told_the_same() -> None:
     """Verdicts first."""
-    page = compared_markdown(FOUND, OLD, NEW).splitlines()
+    page = compared_markdown(FOUND, OLD, NEW, {}).splitlines()
     assert page[0] == "## new against baseline 'main' (3 sessions): 1 regressed"
     assert "- differs: `version: b1 -> b2`" in page
     assert "- only in A: 1 cell (short c004): not in new" in page
-    document = json.loads(json_text(compared_document(FOUND, OLD, NEW)))
+    document = json.loads(json_text(compared_document(FOUND, OLD, NEW, {})))
     assert [cell["verdict"] for cell in document["cells"]] == ["regressed"]
     assert [cell[-4:] for cell in (*document["only_a"], *document["only_b"])] == ["c004", "c008"]
