@@ -302,8 +302,7 @@ def test_two_sessions_at_once(client: Client, tmp_path: Path) -> None:
     for run in runs:
         out = run.finish()
         (result,) = run.report()["results"]
-        busy = ("the client was late", "the load gen")
-        assert all(reason.startswith(busy) for reason in result["validity"]["reasons"]), out
+        assert result["validity"]["valid"], out
     assert ours(client) == []
 
 

@@ -18,6 +18,7 @@ from pytest_llmbench.runtimes.containers.images import ensure_image, find_image,
 from pytest_llmbench.runtimes.docker import Docker
 from tests.docker.conftest import BASE, IMAGE, boxed
 from tests.docker.registry import Registry
+from tests.docker.sessions import Run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -100,6 +101,26 @@ def test_a_tag_that_moved_is_noticed(
     assert cli.main(["pull", reference]) == 0
     assert capsys.readouterr().out == f"{reference}  {second}  was {first} when it was last used here\n"
     forget(client, reference)
+
+
+def test_a_moved_tag_stands_beside_the_verdict(client: Client, registry: Registry, tmp_path: Path) -> None:
+    """A baseline of the one image, a session of the other: both digests are named as what differs."""
+    reference = f"{registry.address}/llama:2"
+    first = push(client, IMAGE, reference)
+    settings = {"image": reference}
+    assert "1 cells saved" in Run(tmp_path, "--bench-save=main", settings=settings).finish()
+    forget(client, reference)
+    container = client.containers.create(IMAGE)
+    other = container.commit("llmbench/other", "1", changes="LABEL moved=yes")
+    container.remove()
+    second = push(client, other.id, reference)
+    run = Run(tmp_path, "--bench-compare=main", settings=settings)
+    out = run.finish()
+    forget(client, reference)
+    client.images.remove("llmbench/other:1")
+    (result,) = run.report()["results"]
+    assert result["verdict"]["treatment"] == [f"image digest: {first} -> {second}"], out
+    assert result["server"]["facts"]["image_moved_from"] == first
 
 
 def test_what_the_registry_does_not_have(client: Client, registry: Registry) -> None:
