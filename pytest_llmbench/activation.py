@@ -63,7 +63,7 @@ def show_configuration(config: pytest.Config, settings: Settings) -> int:
     """
     with usage_errors():
         add_backends(config)
-        plan, _ = read_plan(settings, config.rootpath)
+        plan = read_plan(settings, config.rootpath)[0].require_some()
     print(show(plan), settings.describe(), sep="\n\n")  # noqa: T201 - what was asked for
     return int(pytest.ExitCode.OK)
 

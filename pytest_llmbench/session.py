@@ -78,7 +78,8 @@ class Session:
     ) -> None:
         self.settings = settings
         self._is_worker = is_worker
-        self.plan, workloads = read_plan(settings, rootdir)
+        plan, workloads = read_plan(settings, rootdir)
+        self.plan = plan.require_some()
         self.judge = Judge(settings, rootdir / settings.get("results"))
         self.axis = Axis(
             self.plan.deployments, workloads, settings, self.plan.evals, reruns=self.judge.reruns

@@ -5,14 +5,19 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from pytest_llmbench.commands.planned import add_config, plan_of
+from pytest_llmbench.commands.engines import ask_pytest
+from pytest_llmbench.commands.planned import add_config
 from pytest_llmbench.errors import UsageError, nearest
 from pytest_llmbench.files import json_text
-from pytest_llmbench.spec.plan import Plan, Selection
+from pytest_llmbench.planning import read_plan
+from pytest_llmbench.settings import Settings
+from pytest_llmbench.spec.plan import Plan
 from pytest_llmbench.spec.show import show
 
 if TYPE_CHECKING:
     import argparse
+
+    import pytest
 
     from pytest_llmbench.spec.deployment import Deployment
     from pytest_llmbench.spec.plan import Dropped
@@ -37,7 +42,8 @@ class Matrix:
     description = """\
 Print the deployments that files and arguments come to, in the order in which they would
 run, and the combinations that were dropped, with the arithmetic or the rule that says so.
-Reads files only: no GPU or daemon is asked, nothing is started or downloaded.
+What holds for pytest in this folder holds here: LLMBENCH_* variables, ini files, `options:`.
+No GPU or daemon is asked, nothing is started or downloaded.
 
   llmbench matrix                                    all of the configuration
   llmbench matrix --model qwen3-8b --tp 1,2,3 --gpus 4
@@ -45,7 +51,7 @@ Reads files only: no GPU or daemon is asked, nothing is started or downloaded.
   llmbench matrix --json | jq '.dropped[].reason'    for other programs"""
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """Take what is selected, as pytest's options of these names do, and how to show it."""
+        """Take what is selected, which are pytest's options of these names, and how to show it."""
         for name, metavar, text in _LISTS:
             parser.add_argument(
                 f"--{name}", metavar=metavar, action="append", default=[], help=f"{text}; as --bench-{name}"
@@ -60,17 +66,9 @@ Reads files only: no GPU or daemon is asked, nothing is started or downloaded.
         Raises:
             UsageError: a file or an argument is wrong, or there is no deployment of that id.
         """
-        plan = plan_of(
-            arguments.config,
-            Selection(
-                models=_parts(arguments.model),
-                backends=_parts(arguments.backend),
-                versions=_parts(arguments.backend_version),
-                profiles=_parts(arguments.profile),
-                tp=_parts(arguments.tp),
-                gpus=_parts(arguments.gpus),
-            ),
-        )
+        given = [(name, text) for name, *_ in _LISTS for text in getattr(arguments, name.replace("-", "_"))]
+        given += [("config", str(path)) for path in arguments.config]
+        plan = ask_pytest(_plan, *(f"--bench-{name}={text}" for name, text in given))
         if arguments.why:
             sys.stdout.write(_why(plan, arguments.why) + "\n")
         elif arguments.json:
@@ -80,8 +78,8 @@ Reads files only: no GPU or daemon is asked, nothing is started or downloaded.
         return 0
 
 
-def _parts(texts: list[str]) -> tuple[str, ...]:
-    return tuple(part for text in texts for part in text.split(",") if part)
+def _plan(config: pytest.Config) -> Plan:
+    return read_plan(Settings(config), config.rootpath)[0]
 
 
 def _table(plan: Plan) -> str:
@@ -95,7 +93,9 @@ def _table(plan: Plan) -> str:
         lines += ["", "dropped:"]
         lines += [f"{one.deployment.id:<{width}}  {_reason(one)}" for one in plan.dropped]
     many = "" if len(plan.deployments) == 1 else "s"
-    lines += ["", f"{len(plan.deployments)} deployment{many}, {len(plan.dropped)} dropped", ""]
+    lines += ["", f"{len(plan.deployments)} deployment{many}, {len(plan.dropped)} dropped"]
+    lines += ["nothing is left to run: pytest refuses this selection"] if _nothing_left(plan) else []
+    lines += [""]
     return "\n".join(lines)
 
 
@@ -125,6 +125,10 @@ def _document(plan: Plan) -> dict[str, Any]:
             for one in plan.dropped
         ],
     }
+
+
+def _nothing_left(plan: Plan) -> bool:
+    return bool(plan.dropped) and not plan.deployments
 
 
 def _dropped(plan: Plan) -> tuple[Deployment, ...]:

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pytest_llmbench.spec.deployment import Deployment
-    from pytest_llmbench.spec.plan import Plan, Selection
+    from pytest_llmbench.spec.plan import Selection
 
-__all__ = ["add_config", "default_version", "plan_of", "planned"]
+__all__ = ["add_config", "default_version", "planned"]
 
 
 def add_config(parser: argparse.ArgumentParser) -> None:
@@ -33,19 +33,14 @@ def add_config(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def plan_of(config: Sequence[Path], selection: Selection) -> Plan:
-    """Resolve what files and selection name.
+def planned(config: Sequence[Path], selection: Selection) -> tuple[Deployment, ...]:
+    """Return the deployments that files and selection name.
 
     Raises:
-        UsageError: either is wrong, or the project's engines cannot be had.
+        UsageError: either is wrong, or all of it is impossible, or the project's engines cannot be had.
     """
     configuration = load_configuration(default_files(Path.cwd(), list(config)), os.environ)
-    return resolve(configuration, selection, engines(), known_facts)
-
-
-def planned(config: Sequence[Path], selection: Selection) -> tuple[Deployment, ...]:
-    """Return the deployments that files and selection name; as `plan_of`."""
-    return plan_of(config, selection).deployments
+    return resolve(configuration, selection, engines(), known_facts).require_some().deployments
 
 
 def default_version(config: Sequence[Path], backend: str) -> str | None:

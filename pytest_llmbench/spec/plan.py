@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from pytest_llmbench.errors import UsageError
 from pytest_llmbench.spec.evals import EvalSettings
 
 if TYPE_CHECKING:
@@ -108,6 +109,18 @@ class Plan:
     dropped: tuple[Dropped, ...] = ()
     gpu_rules: Mapping[str, tuple[Rule, ...]] = field(default_factory=dict)
     evals: EvalSettings = field(default_factory=EvalSettings)
+
+    def require_some(self) -> Plan:
+        """Return itself, unless all that was selected is impossible.
+
+        Raises:
+            UsageError: naming the first combination, and why it is dropped.
+        """
+        if self.dropped and not self.deployments:
+            deployment, reason, origin = self.dropped[0]
+            message = f"no selected combination is possible: {deployment.id}: {reason}"
+            raise UsageError(f"{message} ({origin})" if origin else message)
+        return self
 
     def redacted(self, deployment: Deployment) -> Deployment:
         """`deployment` fit for reports: secret arguments and variables are `***`."""

@@ -88,10 +88,6 @@ class _Resolver:
                 message = f"two deployments are called {one.deployment.id}; the first comes from {origin}"
                 one.choice.fail(message, one.choice.key)
         dropped = tuple(one.dropped for one in found if one.dropped)
-        if found and len(dropped) == len(found):
-            name, (_, reason, origin) = found[0].deployment.id, dropped[0]
-            message = f"no selected combination is possible: {name}: {reason}"
-            raise UsageError(f"{message} ({origin})" if origin else message)
         rules = {
             name: tuple(rule for rule in self.configuration.rules if says_gpu(rule, one.deployment))
             for name, one in kept.items()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -25,6 +26,10 @@ models:
 def _project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Work in a project with a model whose sizes are known."""
     monkeypatch.chdir(tmp_path)
+    for name in os.environ:
+        if name.startswith("LLMBENCH_"):
+            monkeypatch.delenv(name)
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "config.json").write_text('{"num_attention_heads": 32, "hidden_size": 64}')
     (tmp_path / "config").mkdir()
@@ -53,13 +58,46 @@ def test_all_of_it(capsys: pytest.CaptureFixture[str]) -> None:
 def test_some_of_it(capsys: pytest.CaptureFixture[str]) -> None:
     """Arguments select as pytest's options of the same names do."""
     selected = ["--model", "glm", "--backend-version", "vllm=v7,vllm=v8", "--tp", "auto"]
-    assert main(["matrix", *selected, "--gpus", "6"]) == USAGE
-    assert "glm.vllm.v7.tp04.gpux04: broken" in capsys.readouterr().err
     assert main(["matrix", *selected, "--gpus", "2"]) == 0
     assert capsys.readouterr().out.splitlines()[:2] == [
         "glm.vllm.v7.tp02.gpux02  docker    v7",
         "glm.vllm.v8.tp02.gpux02  docker    v8",
     ]
+
+
+def test_nothing_is_left(capsys: pytest.CaptureFixture[str]) -> None:
+    """All reasons are shown, where pytest would tell the first and refuse."""
+    assert main(["matrix", "--model", "glm", "--tp", "3,4"]) == 0
+    assert capsys.readouterr().out.splitlines()[1:] == [
+        "dropped:",
+        "glm.vllm.tp03.gpux03  tp 3 does not divide the 32 attention heads",
+        "glm.vllm.tp04.gpux04  broken (config/models.yaml:2)",
+        "",
+        "0 deployments, 2 dropped",
+        "nothing is left to run: pytest refuses this selection",
+    ]
+
+
+def test_options_from_elsewhere(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """What pytest takes from files, ini files and the environment holds here too, the nearest first."""
+
+    def ids(*arguments: str) -> list[str]:
+        assert main(["matrix", "--json", *arguments]) == 0
+        return [one["id"] for one in json.loads(capsys.readouterr().out)["deployments"]]
+
+    config = tmp_path / "config" / "models.yaml"
+    config.write_text(config.read_text() + "options: {model: glm, tp: 1}\n")
+    assert ids() == ["glm.vllm.tp01.gpux01"]
+    (tmp_path / "pytest.ini").write_text("[pytest]\nbench_tp = 2\n")
+    assert ids() == ["glm.vllm.tp02.gpux02"]
+    monkeypatch.setenv("LLMBENCH_TP", "1,2")
+    assert ids() == ["glm.vllm.tp01.gpux01", "glm.vllm.tp02.gpux02"]
+    assert ids("--tp", "1") == ["glm.vllm.tp01.gpux01"]
+    monkeypatch.setenv("LLMBENCH_REQUESTS", "many")
+    assert main(["matrix"]) == USAGE
+    assert "LLMBENCH_REQUESTS: expected a whole number" in capsys.readouterr().err
 
 
 def test_json(capsys: pytest.CaptureFixture[str]) -> None:
