@@ -17,6 +17,7 @@ from xml.etree import ElementTree as ET
 import httpcore  # noqa: F401 - else each run in this process imports its own, whose errors are others
 import jsonschema
 import pytest
+import yaml  # noqa: F401 - likewise: what libyaml makes is of the classes of the first import
 
 from pytest_llmbench.runtimes.base import StartContext
 from pytest_llmbench.runtimes.embedded import Embedded
