@@ -33,14 +33,15 @@ class Component:
 
 @dataclass(frozen=True, slots=True)
 class Components:
-    """What the values of one cell are made of.
+    """What the values of one cell are made of: the noise of sessions, and of replicates, which are starts.
 
     `value` is the noise of a session's value, which the gate judges: that of the session, and of its starts
-    averaged. `run` and `session` are None where sessions have one start each: nobody can tell them apart.
+    averaged. `replicate` and `session` are None where sessions have one start each: nobody can tell them
+    apart.
     """
 
     value: Component
-    run: Component | None
+    replicate: Component | None
     session: Component | None
     between: Spread
     within: Spread
@@ -70,7 +71,7 @@ def components(sessions: Sequence[Sequence[float]], requests: float = 0.0) -> Co
 
     return Components(
         value=told(lambda of_sessions, _: of_sessions),
-        run=told(lambda _, of_starts: of_starts - requests),
+        replicate=told(lambda _, of_starts: of_starts - requests),
         session=told(lambda of_sessions, of_starts: of_sessions - share * of_starts),
         between=between,
         within=within,

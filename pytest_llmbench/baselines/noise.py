@@ -37,7 +37,7 @@ class CellNoise:
     cell: str
     metric: str
     sessions: int
-    starts: int
+    replicates: int
     value: float
     """Of all sessions together, in the metric's unit."""
     requests: float | None
@@ -99,7 +99,7 @@ def _noise(
         cell=cell,
         metric=limit.key,
         sessions=len(sessions),
-        starts=min(map(len, sessions)),
+        replicates=min(map(len, sessions)),
         value=average(limit.key, [math.exp(math.fsum(starts) / len(starts)) for starts in logs]),
         requests=None if of_requests is None else math.sqrt(math.expm1(of_requests)),
         parts=components(logs, of_starts),

@@ -42,15 +42,15 @@ class CalibrateNoise:
     summary = "measure how much sessions of the same differ here, and what a gate can see"
     description = """\
 Run the same benchmarks in several sessions, each with servers of its own, and say how much
-their values differ: from request to request, from start to start of a server (run), and
-from session to session. From that follows which change a gate can find with how many
-sessions of baseline, or pairs of an A/B, and which change it makes sense to gate.
+their values differ: from request to request, from replicate to replicate (starts of a
+server), and from session to session. From that follows which change a gate can find with
+how many sessions of baseline, or replicates of an A/B, and which it makes sense to gate.
 
 What follows -- goes to pytest. Sessions add up in the baseline `noise`, so some today and
 some tomorrow say more than all of them now. Ctrl-C keeps those that had finished.
 
   llmbench calibrate-noise -- -k tiny-glm
-  llmbench calibrate-noise --sessions 3 --starts 5 -- -k "qwen3-8b and throughput"
+  llmbench calibrate-noise --sessions 3 --replicates 5 -- -k "qwen3-8b and throughput"
   llmbench calibrate-noise --from main                only say what baseline `main` tells
   llmbench calibrate-noise --from mon.json tue.json   or these reports"""
 
@@ -58,7 +58,7 @@ some tomorrow say more than all of them now. Ctrl-C keeps those that had finishe
         """Take what to run, or what to look at."""
         parser.add_argument("--sessions", type=_count, default=5, metavar="N", help="default: %(default)s")
         parser.add_argument(
-            "--starts", type=_count, default=3, metavar="N", help="of each server in a session (default: 3)"
+            "--replicates", type=_count, default=3, metavar="N", help="of each server (default: %(default)s)"
         )
         parser.add_argument(
             "--save", default="noise", metavar="NAME", help="baseline to add them to (default: %(default)s)"
@@ -142,7 +142,7 @@ def _measure(arguments: argparse.Namespace) -> KeyboardInterrupt | None:
     command = [
         *(sys.executable, "-m", "pytest", "-v", "-m", "bench"),
         *arguments.pytest,
-        f"--bench-replicates={arguments.starts}",
+        f"--bench-replicates={arguments.replicates}",
         f"--bench-save={arguments.save}",
         f"--bench-results={arguments.results}",
     ]

@@ -59,10 +59,10 @@ class Noise:
                     "cell": one.cell,
                     "metric": one.metric,
                     "sessions": one.sessions,
-                    "starts": one.starts,
+                    "replicates": one.replicates,
                     "value": one.value,
                     "request_cv": one.requests,
-                    "run_cv": one.parts.run and asdict(one.parts.run),
+                    "replicate_cv": one.parts.replicate and asdict(one.parts.replicate),
                     "session_cv": one.parts.session and asdict(one.parts.session),
                     "value_cv": asdict(one.parts.value),
                 }
@@ -84,16 +84,16 @@ class Noise:
 
     def render(self, *, width: int = 80, color: bool = False) -> str:
         """Render as text that ends in a newline; the option, which is there to be copied, is not folded."""
-        sessions, starts = len(self.baseline.sessions), {one.starts for one in self.cells}
-        span = f"{min(starts)} to {max(starts)}" if len(starts) > 1 else str(*starts)
-        title = f"noise of {self.baseline.name!r}: {sessions} sessions of {span} starts"
+        sessions, counts = len(self.baseline.sessions), {one.replicates for one in self.cells}
+        span = f"{min(counts)} to {max(counts)}" if len(counts) > 1 else str(*counts)
+        title = f"noise of {self.baseline.name!r}: {sessions} sessions of {span} replicates"
         what = "coefficients of variation in %, 90 % sure to lie within the brackets"
         seen = f"{self.alpha:.2g}"
         sections: list[list[RenderableType]] = [
             [*_lines([title], width, "bold"), *_lines([what], width, "dim"), *self._cells(width)],
             [
                 *_lines([f"found four times in five, from so many % on (alpha {seen})"], width, "bold"),
-                *_lines(["one session against so many, or an A/B of so many starts"], width, "dim"),
+                *_lines(["one session against so many, or an A/B of so many replicates"], width, "dim"),
                 *self._sights(width),
             ],
             [
@@ -123,7 +123,7 @@ class Noise:
             Column(loads.head, _once(loads.cells, again), left=loads.left),
             Column(("", "metric"), [Cell(metric_name(one.metric)) for one in rows], left=True),
             Column(("", "request"), [Cell(_percent(one.requests)) for one in rows]),
-            Column(("", "run"), [Cell(_component(one.parts.run)) for one in rows]),
+            Column(("", "replicate"), [Cell(_component(one.parts.replicate)) for one in rows]),
             Column(("", "session"), [Cell(_component(one.parts.session)) for one in rows]),
             Column(("", "value"), [Cell(_percent(one.parts.value.cv)) for one in rows]),
         ]

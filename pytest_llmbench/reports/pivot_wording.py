@@ -111,10 +111,10 @@ def basis_texts(pairs: Sequence[Pair]) -> list[str]:
     found: dict[str, None] = {}
     for pair in pairs:
         if pair.rule == "pairs":
-            noun = "starts of the same number" if pair.starts else "sessions that measured both"
+            noun = "replicates" if pair.starts else "sessions that measured both"
             found[f"paired t of {pair.count} {noun}"] = None
         elif pair.rule == "sessions":
-            found["t of sessions"] = None
+            found[f"t of sessions, {pair.count} or more of each"] = None
         elif not pair.problem:
             found["no interval where a name has a question mark: --bench-replicates=5 gives one"] = None
     return list(found)

@@ -22,9 +22,9 @@ def made(sessions: int, starts: int, seed: int, session: float = SESSION) -> lis
 def test_with_many_sessions_the_truth_is_found() -> None:
     """Of starts, of sessions, and of a session's value."""
     found = components(made(4000, 3, seed=1))
-    assert found.run is not None
+    assert found.replicate is not None
     assert found.session is not None
-    assert found.run.cv == pytest.approx(START, rel=0.05)
+    assert found.replicate.cv == pytest.approx(START, rel=0.05)
     assert found.session.cv == pytest.approx(SESSION, rel=0.05)
     assert found.value.cv == pytest.approx(math.hypot(SESSION, START / math.sqrt(3)), rel=0.05)
 
@@ -33,8 +33,8 @@ def test_with_many_sessions_the_truth_is_found() -> None:
 def test_intervals_hold_the_truth_as_often_as_they_say(session: float) -> None:
     """Nine times in ten, of six sessions of three starts; also where sessions have no luck of their own."""
     count = 300
-    held = {"run": 0, "session": 0, "value": 0}
-    truth = {"run": START, "session": session, "value": math.hypot(session, START / math.sqrt(3))}
+    held = {"replicate": 0, "session": 0, "value": 0}
+    truth = {"replicate": START, "session": session, "value": math.hypot(session, START / math.sqrt(3))}
     for seed in range(count):
         found = components(made(6, 3, seed, session=session))
         for name, true in truth.items():
@@ -49,17 +49,17 @@ def test_what_requests_explain_is_no_luck_of_starts() -> None:
     """Their variance is taken off, down to nothing."""
     sessions = made(2000, 3, seed=2)
     found = components(sessions, requests=START**2 / 2)
-    assert found.run is not None
-    assert found.run.cv == pytest.approx(START / math.sqrt(2), rel=0.05)
+    assert found.replicate is not None
+    assert found.replicate.cv == pytest.approx(START / math.sqrt(2), rel=0.05)
     none = components(sessions, requests=1.0)
-    assert none.run is not None
-    assert (none.run.cv, none.run.low, none.run.high) == (0, 0, 0)
+    assert none.replicate is not None
+    assert (none.replicate.cv, none.replicate.low, none.replicate.high) == (0, 0, 0)
 
 
 def test_with_one_start_a_session_nobody_can_tell_them_apart() -> None:
     """Their sum is known all the same."""
     found = components(made(2000, 1, seed=3))
-    assert (found.run, found.session) == (None, None)
+    assert (found.replicate, found.session) == (None, None)
     assert found.value.cv == pytest.approx(math.hypot(SESSION, START), rel=0.05)
     assert found.value.low < found.value.cv < found.value.high
 

@@ -34,7 +34,7 @@ def test_each_metric_of_each_cell_has_its_noise() -> None:
         for day, luck in enumerate((1, 1.05, 0.98), 1)
     }
     cells = noise_of(baseline_of([(parts(), sessions)]), LIMITS)
-    assert [(one.metric, one.sessions, one.starts) for one in cells] == [
+    assert [(one.metric, one.sessions, one.replicates) for one in cells] == [
         ("ttft.p50", 3, 2),
         ("throughput_output", 3, 2),
     ]
@@ -56,10 +56,10 @@ def test_the_noise_of_a_median_of_requests_is_taken_off() -> None:
             starts.append({**run(0.5 * math.exp(draws[50]), requests=0.2, count=101)})
         sessions[f"s{day}"] = entry(*starts, day=day)
     ttft, output = noise_of(baseline_of([(parts(), sessions)]), LIMITS)
-    assert ttft.parts.run is not None
-    assert output.parts.run is not None
-    assert output.parts.run.cv == pytest.approx(0.2 * math.sqrt(math.pi / 2 / 101), rel=0.25)
-    assert ttft.parts.run.cv < output.parts.run.cv / 2
+    assert ttft.parts.replicate is not None
+    assert output.parts.replicate is not None
+    assert output.parts.replicate.cv == pytest.approx(0.2 * math.sqrt(math.pi / 2 / 101), rel=0.25)
+    assert ttft.parts.replicate.cv < output.parts.replicate.cv / 2
 
 
 def test_one_session_says_nothing() -> None:

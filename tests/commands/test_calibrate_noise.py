@@ -68,7 +68,7 @@ def test_a_baseline_tells_its_noise(run: Run, tmp_path: Path) -> None:
     """Of each cell and metric, what a gate sees, how often it was wrong, and what to gate; JSON is stored."""
     code, out, err = run("--from", "main")
     lines = out.splitlines()
-    assert (code, err, lines[0]) == (0, "", "noise of 'main': 5 sessions of 2 starts")
+    assert (code, err, lines[0]) == (0, "", "noise of 'main': 5 sessions of 2 replicates")
     assert all(len(line) <= 80 for line in lines if not line.startswith("stored: "))
     rows = [line.split() for line in lines]
     row = next(row for row in rows if row[:4] == ["short", "1", "TTFT", "p50"])

@@ -167,7 +167,7 @@ def test_engines_stand_side_by_side(run: Run, report: Report, make_result: MakeR
     assert table[2].split()[-6:] == ["vllm", "/", "llama", "lies", "within", "better"]
     assert table[4].split() == ["short", "1", "120", "300", "2.50", "2.50", "to", "2.50", "llama"]
     assert table[6].split()[-1] == "vllm"
-    assert "basis: paired t of 5 starts of the same number" in out
+    assert "basis: paired t of 5 replicates" in out
 
 
 def test_what_was_measured_once_is_not_sure(run: Run, report: Report, make_result: MakeResult) -> None:

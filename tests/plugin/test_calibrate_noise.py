@@ -27,11 +27,11 @@ def test_sessions_of_the_same_add_up(
     monkeypatch.chdir(project.root)
     asked = ["--", f"--bench-url=fake={project.url}", *OF_PYTEST]
     limits = ["--compare-fail", "ttft.p50:3%,throughput_output:3%"]
-    command = ["calibrate-noise", "--sessions", "2", "--starts", "2", "--json", "-", *limits, *asked]
+    command = ["calibrate-noise", "--sessions", "2", "--replicates", "2", "--json", "-", *limits, *asked]
     assert cli.main(command) == 0
     said = capsys.readouterr()
     document = json.loads(said.out)
-    assert [(one["metric"], one["sessions"], one["starts"]) for one in document["cells"]] == [
+    assert [(one["metric"], one["sessions"], one["replicates"]) for one in document["cells"]] == [
         ("ttft.p50", 2, 2),
         ("throughput_output", 2, 2),
     ]
@@ -67,8 +67,9 @@ def test_what_had_finished_survives_ctrl_c(project: Project) -> None:
             bench(workload)
         """
     )
-    command = [sys.executable, "-m", "pytest_llmbench.cli", "calibrate-noise", "--starts", "1", "--json", "-"]
-    command += ["--compare-fail", "ttft.p50:3%", "--", f"--bench-url=fake={project.url}", *OF_PYTEST]
+    command = [sys.executable, "-m", "pytest_llmbench.cli", "calibrate-noise", "--replicates", "1"]
+    command += ["--json", "-", "--compare-fail", "ttft.p50:3%"]
+    command += ["--", f"--bench-url=fake={project.url}", *OF_PYTEST]
     with subprocess.Popen(
         command, cwd=project.root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:

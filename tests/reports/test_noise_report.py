@@ -37,7 +37,7 @@ def test_cells_then_what_is_seen_then_alarms() -> None:
     text = noise(2, alarms).render()
     lines = text.splitlines()
     assert all(len(line) <= 80 for line in lines)
-    assert lines[0] == "noise of 'main': 3 sessions of 2 starts"
+    assert lines[0] == "noise of 'main': 3 sessions of 2 replicates"
     assert any(line.split()[:3] == ["short", "poisson.r0004", "TTFT"] for line in lines)
     assert "1 of 3 sessions (s2) would have failed against the others" in " ".join(text.split())
     assert "verdicts on 6 cells: 2 regressed, 1 improved" in text
@@ -57,6 +57,6 @@ def test_programs_are_told_the_same() -> None:
     told = noise(2)
     document = json.loads(json_text(told.document()))
     (one, _) = document["cells"]
-    assert one["run_cv"]["low"] <= one["run_cv"]["cv"] <= one["run_cv"]["high"]
+    assert one["replicate_cv"]["low"] <= one["replicate_cv"]["cv"] <= one["replicate_cv"]["high"]
     assert (one["request_cv"], document["false_alarms"]) == (None, None)
     assert parse_limits(document["compare_fail"])[0].allowed == document["detectable"][0]["delta"]
