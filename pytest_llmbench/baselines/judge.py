@@ -145,7 +145,7 @@ def judge_sessions(
     comparisons: list[MetricComparison] = []
     lost: list[str] = []
     for limit in rules.limits:
-        compared = [entry for entry in newest if reference.off(entry, limit.key) is None]
+        compared = [one for one in newest if limit.absolute or reference.off(one, limit.key) is None]
         found = [(entry, reference.value(entry, limit.key)) for entry in compared]
         known = [(entry, value) for entry, value in found if value is not None]
         used |= set(map(id, compared))
@@ -179,8 +179,9 @@ def _set_aside(
 ) -> tuple[str, ...]:
     """Say which sessions were not compared with, and why."""
     found: dict[str, list[str]] = {}
-    for entry in entries:
-        for limit in limits:
+    for limit in limits:
+        # Of metrics that can be zero every session counts: the worst of them says what is usual.
+        for entry in () if limit.absolute else entries:
             if (off := reference.off(entry, limit.key)) is not None:
                 found.setdefault(reference.session(entry), []).append(f"{limit.key} {percent(off)}")
     return tuple(f"session {session}: {', '.join(texts)} in most cells" for session, texts in found.items())

@@ -64,9 +64,7 @@ class Reference:
         Of five sessions at most one, of ten two; only by what is no chance among them, and by the change that
         matters.
         """
-        if key not in self._off:
-            self._off[key] = self._set_aside(key)
-        found = self._off[key]
+        found = self._shifts(key)
         shift = found.get((self.session(entry), entry.conditions)) if found else None
         return math.expm1(shift) if shift else None
 
@@ -93,11 +91,10 @@ class Reference:
 
         Without sessions that are set aside.
         """
-        found = (
-            [value for entry, value in logs if self.off(entry, key) is None]
-            for logs in self._logs(entries, key)
-        )
-        return [group for group in found if group]
+        found = self._logs(entries, key)
+        if self._shifts(key):
+            found = [[one for one in logs if self.off(one[0], key) is None] for logs in found]
+        return [[value for _, value in logs] for logs in found if logs]
 
     def _logs(self, entries: Sequence[SessionEntry], key: str) -> list[list[tuple[SessionEntry, float]]]:
         place = tuple(map(id, entries))
@@ -109,6 +106,11 @@ class Reference:
                 for group in self._groups[place]
             ]
         return self._logarithms[key, place]
+
+    def _shifts(self, key: str) -> dict[tuple[str, Conditions], float]:
+        if key not in self._off:
+            self._off[key] = self._set_aside(key)
+        return self._off[key]
 
     def _set_aside(self, key: str) -> dict[tuple[str, Conditions], float]:
         """Find sessions that are off in most cells: session and conditions to the shift of the logarithm."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 from typing import TYPE_CHECKING
 
 from pytest_llmbench.baselines.limits import STATS
@@ -76,13 +77,17 @@ def session_value(replicates: Mapping[str, Sequence[Mapping[str, float]]], name:
     logarithms, in which slower and faster by the same factor weigh the same. A value missing from some
     runs is taken from the others.
     """
-    per_replicate = [[run[name] for run in runs if name in run] for _, runs in sorted(replicates.items())]
-    found = [runs for runs in per_replicate if runs]
+    counted = name.endswith(".count")
+    found: list[float] = []
+    for runs in replicates.values():
+        values = [run[name] for run in runs if name in run]
+        if counted or len(values) == 1:
+            found += values
+        elif values:
+            found.append(math.fsum(values) / len(values))
     if not found:
         return None
-    if name.endswith(".count"):
-        return math.fsum(value for runs in found for value in runs)
-    return average(name, [math.fsum(runs) / len(runs) for runs in found])
+    return math.fsum(found) if counted else average(name, found)
 
 
 def average(name: str, values: Sequence[float]) -> float:
@@ -90,9 +95,15 @@ def average(name: str, values: Sequence[float]) -> float:
 
     `values` must not be empty; all are in the unit of `name`.
     """
-    known = METRICS.get(name.partition(".")[0])
-    if min(values) <= 0 or (known is not None and known.unit == "ratio"):
+    least = min(values)
+    if least <= 0 or _is_ratio(name):
         return math.fsum(values) / len(values)
-    mean = math.exp(math.fsum(math.log(value) for value in values) / len(values))
+    mean = math.exp(math.fsum(map(math.log, values)) / len(values))
     # Rounding must not take the mean of equal values out of their range: same in, same out.
-    return min(max(mean, min(values)), max(values))
+    return min(max(mean, least), max(values))
+
+
+@cache
+def _is_ratio(name: str) -> bool:
+    known = METRICS.get(name.partition(".")[0])
+    return known is not None and known.unit == "ratio"
