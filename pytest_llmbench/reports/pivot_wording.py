@@ -62,7 +62,9 @@ def answer(series: Series) -> str:
         return f"{name} {_loads(levels)}, {_by(levels)}"
     if sure:
         where = ", ".join(str(level.concurrency) for level in sure)
-        return f"{name} at {where} {_noun(sure[-1].concurrency)}, {_by(sure)}; not sure at the other loads"
+        told = f"{name} at {where} {_noun(sure[-1].concurrency)}, {_by(sure)}; not sure at the other loads"
+        spans = " or ".join(f"{one.below} and {one.above}" for one in series.crossings)
+        return f"{told}: they may change places between {spans}" if spans else told
     if all(level.low is None for level in levels):
         return f"{name} {_loads(levels)}, {_by(levels)}; measured once, so not sure"
     return f"no difference that is sure {_loads(levels)}"

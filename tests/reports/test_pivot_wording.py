@@ -56,7 +56,10 @@ def series(*levels: tuple[int, float, float | None], metric: str = "ttft.p50") -
         ),
         (
             series((1, 2.0, 0.05), (4, 0.9, 0.2), (8, 1.1, 0.2)),
-            "llama at 1 stream, 2.00 times; not sure at the other loads",
+            (
+                "llama at 1 stream, 2.00 times; not sure at the other loads: they may change places"
+                " between 1 and 4 or 4 and 8"
+            ),
         ),
         (
             series((1, 1.1, 0.2), (4, 0.9, 0.2)),
