@@ -6,16 +6,12 @@ import sys
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import pydantic
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from pytest_llmbench.files import json_text
 from pytest_llmbench.metrics.registry import METRICS
-from pytest_llmbench.records import (  # noqa: TC001 - pydantic resolves the fields' types at run time
-    EnvironmentRecord,
-    ResultRecord,
-    SessionRecord,
-    UnmeasuredRecord,
-)
+from pytest_llmbench.records import EnvironmentRecord, ResultRecord, SessionRecord, UnmeasuredRecord
+from pytest_llmbench.records.base import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,16 +21,8 @@ __all__ = ["SCHEMA_VERSION", "Document", "json_schema", "make_document", "to_jso
 SCHEMA_VERSION: Final = "1.0"
 
 
-class Document(BaseModel):
+class Document(Record):
     """The whole report."""
-
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        allow_inf_nan=False,
-        ser_json_inf_nan="constants",  # not as null, so that the writer can refuse one that slipped in
-        json_schema_serialization_defaults_required=True,
-    )
 
     schema_version: Literal["1.0"] = SCHEMA_VERSION
     session: SessionRecord
