@@ -82,7 +82,7 @@ def ask(running: RunningServer, prompt: str, tokens: int = 32) -> dict[str, int]
         "temperature": 0,
         "ignore_eos": True,
     }
-    with server_http(running.server, timeout=120) as http:
+    with server_http(running.server, timeout=400) as http:  # it may compile first
         usage: dict[str, int] = http.post("/v1/completions", json=asked).raise_for_status().json()["usage"]
     return usage
 
