@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+import yaml  # noqa: F401 - libyaml knows the classes of its first import only, so no run may be the first
 
 from pytest_llmbench.records import EnvironmentRecord, ResultRecord, SessionRecord
 from pytest_llmbench.shared_files import LOCK_FOLDER
