@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pytest_llmbench.backends.base import Image
 from pytest_llmbench.commands.engines import engines
 from pytest_llmbench.commands.planned import add_config, default_version
-from pytest_llmbench.commands.showing import Showing
+from pytest_llmbench.commands.showing import in_turn
 from pytest_llmbench.errors import UsageError
 from pytest_llmbench.models.cache import cache_dir
 from pytest_llmbench.runtimes.containers.build_context import dockerfiles
@@ -68,12 +68,9 @@ deployment says `image-type: build` do it by themselves when the image is not th
         """
         image = _image(arguments)
         client = connect()
-        showing = Showing()
         log = cache_dir() / "builds" / f"{image.reference.replace('/', '-').replace(':', '-')}.log"
-        try:
+        with in_turn(f"building {image.reference}") as showing:
             built = build_image(client, image, showing, no_cache=arguments.rebuild, log=log)
-        finally:
-            showing.clear()
         found = find_image(client, built.reference)
         size = client.images.get(built.reference).attrs["Size"] / 2**20
         sys.stdout.write(f"{built.reference}  {(found or built).id}  {size:.0f} MiB\n")

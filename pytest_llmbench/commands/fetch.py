@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_llmbench.backends import BACKENDS
 from pytest_llmbench.commands.planned import add_config, planned
+from pytest_llmbench.commands.showing import in_turn
 from pytest_llmbench.errors import LLMBenchError, UsageError
 from pytest_llmbench.models import locate
 from pytest_llmbench.models.cached import cached_weights
@@ -90,16 +91,11 @@ def _wanted(deployments: Iterable[Deployment]) -> Iterable[_Wanted]:
 
 
 def _fetch(wanted: _Wanted) -> int:
-    def show(text: str) -> None:
-        sys.stderr.write(f"\r\033[K{text}" if sys.stderr.isatty() else f"{text}\n")
-        sys.stderr.flush()
-
     try:
-        path = locate(wanted.source, show, formats=wanted.formats)
+        with in_turn(f"fetching {wanted.source}") as showing:
+            path = locate(wanted.source, showing, formats=wanted.formats)
     except LLMBenchError as error:
         sys.stderr.write(f"{wanted.model}: {error}\n")
         return 1
-    if sys.stderr.isatty():
-        sys.stderr.write("\n")
     sys.stdout.write(f"{wanted.model}  {path}\n")
     return 0

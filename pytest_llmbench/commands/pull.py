@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pytest_llmbench.backends import BACKENDS
 from pytest_llmbench.commands.engines import engines
 from pytest_llmbench.commands.planned import add_config, planned
-from pytest_llmbench.commands.showing import Showing
+from pytest_llmbench.commands.showing import in_turn
 from pytest_llmbench.errors import UsageError
 from pytest_llmbench.runtimes.containers.daemon import connect
 from pytest_llmbench.runtimes.containers.images import pull_image
@@ -61,11 +61,8 @@ have been moved, and is told if it was.
             raise UsageError(message)
         client = connect()
         for reference in dict.fromkeys(references):
-            showing = Showing()
-            try:
+            with in_turn(f"pulling {reference}") as showing:
                 found = pull_image(client, reference, showing)
-            finally:
-                showing.clear()
             moved = f"  was {found.previous} when it was last used here" if found.previous else ""
             sys.stdout.write(f"{reference}  {found.exact}{moved}\n")
         return 0

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pytest_llmbench.backends.wire import post_json
 from pytest_llmbench.commands.planned import add_config, planned
-from pytest_llmbench.commands.showing import Showing
+from pytest_llmbench.commands.showing import Showing, in_turn
 from pytest_llmbench.errors import ServerError, UsageError
 from pytest_llmbench.models.cache import cache_dir
 from pytest_llmbench.planning import known_facts
@@ -131,20 +131,17 @@ def _choose(arguments: argparse.Namespace) -> Deployment:
 
 
 def _start(deployment: Deployment, arguments: argparse.Namespace, gpus: tuple[GpuInfo, ...]) -> RunningServer:
-    showing = Showing()
-    context = StartContext(
-        log_path=cache_dir() / "serve" / f"{deployment.id}.log",
-        on_progress=showing,
-        session="serve",
-        keep=arguments.detach and not arguments.test,
-        publish=(arguments.host, arguments.port),
-        gpus=gpus,
-    )
-    context.log_path.unlink(missing_ok=True)
-    try:
+    with in_turn(f"starting {deployment.id}") as showing:
+        context = StartContext(
+            log_path=cache_dir() / "serve" / f"{deployment.id}.log",
+            on_progress=showing,
+            session="serve",
+            keep=arguments.detach and not arguments.test,
+            publish=(arguments.host, arguments.port),
+            gpus=gpus,
+        )
+        context.log_path.unlink(missing_ok=True)
         return RUNTIMES[deployment.runtime].start(deployment, context)
-    finally:
-        showing.clear()
 
 
 def _verified(server: Server) -> str:

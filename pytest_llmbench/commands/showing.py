@@ -1,12 +1,21 @@
-"""Telling the person at the terminal how far something is."""
+"""Telling the person at the terminal how far something is, and what it waits for."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-__all__ = ["Showing", "terminal_width", "wants_color"]
+from pytest_llmbench.runtimes.exclusive import Host
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["Showing", "in_turn", "terminal_width", "wants_color"]
+
+_LONGEST_WAIT = 86400.0
 
 _WIDEST = 120
 
@@ -47,3 +56,18 @@ class Showing:
         if self._terminal:
             sys.stderr.write("\r\x1b[K")
             sys.stderr.flush()
+
+
+@contextmanager
+def in_turn(what: str) -> Iterator[Showing]:
+    """Do what would disturb a measurement while nobody on this host measures, and show how far it is.
+
+    Raises:
+        ServerError: somebody measured for a day.
+    """
+    showing = Showing()
+    try:
+        with Host(showing, _LONGEST_WAIT).loading(what):
+            yield showing
+    finally:
+        showing.clear()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_llmbench.runtimes.exclusive import Host
 from tests.models.hub_server import COMMIT, hub
 
 if TYPE_CHECKING:
@@ -35,19 +36,23 @@ def served() -> Iterator[Hub]:
         yield state
 
 
-def _fetch(served: Hub, folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+def _start(served: Hub, folder: Path, *words: str) -> subprocess.Popen[str]:
     (folder / "models.yaml").write_text(CONFIG)
     clean = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
-    command = [sys.executable, "-m", "pytest_llmbench.cli", "fetch", "--config", "models.yaml", *words]
-    return subprocess.run(
-        command,
+    return subprocess.Popen(
+        [sys.executable, "-m", "pytest_llmbench.cli", "fetch", "--config", "models.yaml", *words],
         cwd=folder,
         env={**clean, "HF_ENDPOINT": served.url, "HF_HOME": str(folder / "hf")},
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        check=False,
-        timeout=250,
     )
+
+
+def _fetch(served: Hub, folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    with _start(served, folder, *words) as fetching:
+        stdout, stderr = fetching.communicate(timeout=250)
+    return subprocess.CompletedProcess(fetching.args, fetching.returncode, stdout, stderr)
 
 
 def test_everything(served: Hub, tmp_path: Path) -> None:
@@ -77,3 +82,16 @@ def test_nothing_named(served: Hub, tmp_path: Path) -> None:
     """Which models is to be said, one way or the other."""
     done = _fetch(served, tmp_path)
     assert (done.returncode, "name models, or give --all" in done.stderr) == (4, True)
+
+
+def test_no_measurement_is_disturbed(served: Hub, tmp_path: Path) -> None:
+    """While somebody on this host measures it waits, says for what, and goes on afterwards."""
+    with Host(lambda _: None, 60).measuring("measuring something"):
+        fetching = _start(served, tmp_path, "safe")
+        assert fetching.stderr
+        said = fetching.stderr.readline()
+        assert "waiting for measuring something" in said
+        assert not (tmp_path / "hf").exists()
+    stdout, stderr = fetching.communicate(timeout=250)
+    assert fetching.returncode == 0, stderr
+    assert stdout.rstrip().endswith(f"snapshots/{COMMIT}")
