@@ -35,6 +35,12 @@ __all__ = ["Connection", "Response"]
 # malloc maps afresh, costs three times the CPU for each chunk.
 _READ_SIZE = 16 * 1024
 
+# Who does not read does not acknowledge, and TCP lets no more than ten packets be on their way unacknowledged
+# (RFC 6928): what the server sends meanwhile waits at its end, and arrives later than it was sent. Four
+# chunks in one read, three packets each, may have been held back, and so may what comes within two round
+# trips of that read, or so long (ns).
+_CROWDED, _SHORTEST_HOLD = 4, 2_000_000
+
 # A server that closes an idle connection does so about when the request is sent, not long after (ns).
 _IDLE_RACE = 1_000_000_000
 
@@ -78,6 +84,7 @@ class Connection:
         self._keep_alive = False
         self._pending: list[bytes] = []
         self._empty_at = 0
+        self._hold, self._held_until = _SHORTEST_HOLD, 0
         self._heard_at = 0
         self._drained = True
 
@@ -162,7 +169,9 @@ class Connection:
                 self._tls = Tls(self._address.tls, self._address.server_name)
                 await self._tls.handshake(self._loop, sock)
         self._loop.hot.read_hot(sock, self._on_readable)
-        return time.monotonic_ns() - before
+        took = time.monotonic_ns() - before
+        self._hold, self._held_until = max(_SHORTEST_HOLD, 2 * took), 0
+        return took
 
     async def _send(self, payload: bytes, done: asyncio.Future[None]) -> None:
         """Send it all, or as much of it as the server takes before it answers."""
@@ -217,11 +226,12 @@ class Connection:
             if self._drained:
                 # Drained, it was empty at least until the loop last asked which sockets have data.
                 asked = self._loop.hot.asked
-                if asked > self._empty_at:
+                if asked > self._empty_at and asked >= self._held_until:
                     self._empty_at = min(asked, at)
             self._drained = len(data) < _READ_SIZE
-            self._take(data, at, drained=self._drained, kernel=stamp is not None)
-            if self._drained:
+            prompt = self._drained and before >= self._held_until
+            self._take(data, at, drained=prompt, kernel=stamp is not None)
+            if self._drained and before >= self._held_until:
                 # What comes later came after this read began to drain the socket; the clock was read
                 # before the call, so this is never later than the truth.
                 self._empty_at = before
@@ -241,6 +251,8 @@ class Connection:
         response.kernel = response.kernel and kernel
         if self._pending:
             bodies, self._pending = self._pending, []
+            if len(bodies) >= _CROWDED:
+                self._held_until, drained = _now() + self._hold, False
             end = bodies.pop()
             for body in bodies:
                 response.parts.add(at, self._empty_at, body, False)  # noqa: FBT003

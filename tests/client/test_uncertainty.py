@@ -162,3 +162,17 @@ def test_late_reader_knows_since_when() -> None:
     packets = [(10, HEAD), (20, one), (30, two), (40, three), (50, chunked(DONE) + LAST_CHUNK)]
     trace = trace_of(_receive(packets, [3, 15]))
     assert [(chunk.at, chunk.uncertainty) for chunk in trace.chunks] == [(30, 17), (30, 0), (40, 0)]
+
+
+def test_late_reader_holds_the_server_back() -> None:
+    """What comes soon after a read of many chunks may have been sent before it; what comes later has not."""
+    chunks = [chunked(sse(content(text))) for text in "abcde"]
+    packets = [(10, HEAD), *((20 + 10 * number, chunk) for number, chunk in enumerate(chunks[:4]))]
+    soon, later = 70, 3_000_000
+    packets += [(soon, chunks[4]), (later, chunked(sse(content("f", "stop")))), (later + 9, LAST_CHUNK)]
+    trace = trace_of(_receive(packets, [0, 45]))
+    assert [(chunk.at, chunk.uncertainty) for chunk in trace.chunks] == [
+        *((50, 40) for _ in range(4)),
+        (soon, soon - 10),
+        (later, 0),
+    ]
