@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,9 +18,12 @@ from pytest_llmbench.calibration.calibrate import (
 from pytest_llmbench.calibration.figures import ACCURATE_P99
 from pytest_llmbench.calibration.server import Behaviour
 from pytest_llmbench.calibration.table import table
+from pytest_llmbench.commands.numbers import count, positive
 from pytest_llmbench.files import json_text
 
 if TYPE_CHECKING:
+    import argparse
+
     from pytest_llmbench.client.plan import Progress as LoadProgress
 
 __all__ = ["CalibrateClient"]
@@ -65,16 +67,16 @@ The result is stored in {_FOLDER}; it is no part of what makes sessions comparab
             help=f"numbers of streams (default: {','.join(map(str, DEFAULT_LEVELS))})",
         )
         parser.add_argument(
-            "--seconds", type=_positive, default=_SECONDS, help="of each level, about (default: %(default)g)"
+            "--seconds", type=positive, default=_SECONDS, help="of each level, about (default: %(default)g)"
         )
         parser.add_argument(
-            "--ttft", metavar="MS", type=_positive, default=50.0, help="of the server (default: %(default)g)"
+            "--ttft", metavar="MS", type=positive, default=50.0, help="of the server (default: %(default)g)"
         )
         parser.add_argument(
-            "--itl", metavar="MS", type=_positive, default=10.0, help="of the server (default: %(default)g)"
+            "--itl", metavar="MS", type=positive, default=10.0, help="of the server (default: %(default)g)"
         )
         parser.add_argument(
-            "--tokens", metavar="N", type=_count, default=100, help="a request (default: %(default)s)"
+            "--tokens", metavar="N", type=count, default=100, help="a request (default: %(default)s)"
         )
         parser.add_argument(
             "--jitter",
@@ -147,26 +149,4 @@ def _show(out: Console, calibration: Calibration, path: Path) -> None:
 
 
 def _levels(text: str) -> tuple[int, ...]:
-    return tuple(_count(part) for part in text.split(","))
-
-
-def _count(text: str) -> int:
-    try:
-        count = int(text)
-    except ValueError:
-        count = 0
-    if count < 1:
-        message = f"{text!r} is no whole number above zero"
-        raise argparse.ArgumentTypeError(message)
-    return count
-
-
-def _positive(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = 0.0
-    if not 0 < number < float("inf"):
-        message = f"{text!r} is no number above zero"
-        raise argparse.ArgumentTypeError(message)
-    return number
+    return tuple(count(part) for part in text.split(","))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import signal
 import subprocess
 import sys
@@ -16,12 +15,14 @@ from pytest_llmbench.baselines.limits import DEFAULT_LIMITS, parse_limits
 from pytest_llmbench.baselines.noise import alike, false_alarms, noise_of
 from pytest_llmbench.baselines.sight import sight_of
 from pytest_llmbench.baselines.store import BaselineStore, check_name
+from pytest_llmbench.commands.numbers import count
 from pytest_llmbench.commands.showing import Showing, terminal_width, wants_color
 from pytest_llmbench.errors import BaselineMissing, LLMBenchError, UsageError
 from pytest_llmbench.files import json_text, write_atomically
 from pytest_llmbench.reports.noise_report import Noise
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Iterable, Sequence
 
     from pytest_llmbench.baselines.limits import Limit
@@ -56,9 +57,9 @@ some tomorrow say more than all of them now. Ctrl-C keeps those that had finishe
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Take what to run, or what to look at."""
-        parser.add_argument("--sessions", type=_count, default=5, metavar="N", help="default: %(default)s")
+        parser.add_argument("--sessions", type=count, default=5, metavar="N", help="default: %(default)s")
         parser.add_argument(
-            "--replicates", type=_count, default=3, metavar="N", help="of each server (default: %(default)s)"
+            "--replicates", type=count, default=3, metavar="N", help="of each server (default: %(default)s)"
         )
         parser.add_argument(
             "--save", default="noise", metavar="NAME", help="baseline to add them to (default: %(default)s)"
@@ -203,14 +204,3 @@ def _tell(noise: Noise, arguments: argparse.Namespace) -> None:
     path = Path(arguments.json or folder / f"noise-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.json")
     write_atomically(path, text)
     sys.stdout.write(f"stored: {path}\n")
-
-
-def _count(text: str) -> int:
-    try:
-        count = int(text)
-    except ValueError:
-        count = 0
-    if count < 1:
-        message = f"{text!r} is no whole number above zero"
-        raise argparse.ArgumentTypeError(message)
-    return count
