@@ -6,6 +6,7 @@ written would end up where somebody else wants it.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import time
@@ -63,7 +64,9 @@ def open_shared(path: Path) -> int:
 
 def _make_for_all(folder: Path) -> None:
     """Make a folder that was named and is not there, with the rights of the usual ones."""
-    if not folder.is_dir():
+    if folder.is_dir():
+        return
+    with contextlib.suppress(FileExistsError):  # somebody else came first: theirs to open to others
         folder.mkdir(parents=True)
         folder.chmod(_STICKY)
 

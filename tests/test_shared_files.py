@@ -8,6 +8,8 @@ import stat
 import subprocess
 import sys
 import tempfile
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,6 +49,23 @@ def test_one_folder_for_all_users(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     assert lock_folder() == places[3]
     monkeypatch.setenv(LOCK_FOLDER, "/somewhere/else")
     assert lock_folder() == Path("/somewhere/else")
+
+
+def test_made_by_many_at_once(tmp_path: Path) -> None:
+    """Folder and file are made by whoever comes first, and all others open the same one."""
+    many, rounds = 8, 50
+    together = threading.Barrier(many)
+
+    def open_one(folder: Path) -> int:
+        together.wait()
+        return open_shared(folder / "x.lock")
+
+    with ThreadPoolExecutor(many) as pool:
+        for number in range(rounds):
+            descriptors = list(pool.map(open_one, [tmp_path / str(number)] * many))
+            assert len({os.fstat(descriptor).st_ino for descriptor in descriptors}) == 1
+            for descriptor in descriptors:
+                os.close(descriptor)
 
 
 def test_made_for_all(tmp_path: Path) -> None:
