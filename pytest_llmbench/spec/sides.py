@@ -11,7 +11,7 @@ from pytest_llmbench.spec.urls import server_url
 from pytest_llmbench.spec.yaml_source import yaml_scalar
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from pytest_llmbench.spec.deployment import Deployment, RuntimeName
     from pytest_llmbench.spec.plan import Engine, Plan
@@ -42,7 +42,7 @@ def split_sides(plan: Plan, specs: Sequence[str], engines: Mapping[str, Engine])
             own = [(key, value) for of, key, value in said if of == side]
             one = deployment.model_copy(update={**_changes(deployment, own), "side": side})
             if any(key.startswith("arg.") for key, _ in own) and one.runtime != "external":
-                _check(engines[one.backend], dict(one.args), one.runtime)
+                _check(one, engines, {other.backend for other in plan.deployments})
             sides.append(one)
             keys = [_plan_key(key) for key, _ in own]
             origins[one.id] = {**plan.origins.get(deployment.id, {}), **dict.fromkeys(keys, _ORIGIN)}
@@ -95,9 +95,20 @@ def _changes(deployment: Deployment, said: Sequence[tuple[str, str]]) -> dict[st
     return {**changes, "args": tuple(sorted(args.items())), "env": tuple(sorted(env.items()))}
 
 
-def _check(engine: Engine, args: Mapping[str, Any], runtime: RuntimeName) -> None:
+def _check(one: Deployment, engines: Mapping[str, Engine], backends: Collection[str]) -> None:
+    args = dict(one.args)
+    try:
+        engines[one.backend].check_args(args, one.runtime)
+    except UsageError as error:
+        able = [name for name in sorted(backends) if _accepts(engines[name], args, one.runtime)]
+        only = f"; to compare those of {able[0]} alone: --bench-backend={able[0]}" if able else ""
+        message = f"{_ORIGIN}: {error}{only}"
+        raise UsageError(message) from error
+
+
+def _accepts(engine: Engine, args: Mapping[str, Any], runtime: RuntimeName) -> bool:
     try:
         engine.check_args(args, runtime)
-    except UsageError as error:
-        message = f"{_ORIGIN}: {error}"
-        raise UsageError(message) from error
+    except UsageError:
+        return False
+    return True

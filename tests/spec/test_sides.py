@@ -53,3 +53,12 @@ def test_what_makes_no_sides_is_a_usage_error(spec: str, told: str) -> None:
     with pytest.raises(UsageError) as caught:
         split_sides(PLAN, [spec], BACKENDS)
     assert told in str(caught.value)
+
+
+def test_an_argument_that_only_one_backend_has() -> None:
+    """The message names the backend that knows it, and the option that leaves the others out."""
+    other = ONE.model_copy(update={"backend": "vllm", "runtime": "process", "args": ()})
+    with pytest.raises(UsageError) as caught:
+        split_sides(Plan((ONE, other), {}, {}), ["B=arg.ctx-size=4096"], BACKENDS)
+    assert "unknown argument 'ctx-size' of backend vllm" in str(caught.value)
+    assert str(caught.value).endswith("to compare those of llama alone: --bench-backend=llama")
