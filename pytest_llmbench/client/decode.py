@@ -125,7 +125,7 @@ def _lack(response: Response, trace: RequestTrace, *, done: bool) -> Failure | N
 
 
 def _refusal(response: Response, dialect: Dialect) -> Failure:
-    body = b"".join(part.data for part in response.parts)
+    body = b"".join(data for _, _, data, _ in response.parts)
     try:
         message = error_message(json.loads(body))
     except ValueError:

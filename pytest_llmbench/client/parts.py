@@ -14,8 +14,6 @@ from collections import deque
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
-from msgspec import Struct
-
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Iterable, Iterator
@@ -26,7 +24,7 @@ _IN_MEMORY = 64 * 1024 * 1024
 """Bytes that are kept in memory before a file is made: 200,000 chunks or so, and most runs have fewer."""
 
 
-class Part(Struct, frozen=True, gc=False):
+class Part(NamedTuple):
     """Body bytes of one read.
 
     `at` is the read's stamp (ns), `since` the last moment before it when the socket was known to be empty:
@@ -42,7 +40,7 @@ class Part(Struct, frozen=True, gc=False):
 
 
 class Parts:
-    """The parts of one response, in order; iterating over them makes them."""
+    """The parts of one response, in order; iterating over them makes plain tuples, as there are a million."""
 
     __slots__ = ("_at", "_data", "_ends", "_last", "_packed", "_since")
 
@@ -72,8 +70,8 @@ class Parts:
     def __len__(self) -> int:
         return len(self._at)
 
-    def __iter__(self) -> Iterator[Part]:
-        return map(Part, self._at, self._since, self._pieces(), map(bool, self._last))
+    def __iter__(self) -> Iterator[tuple[int, int, bytes, int]]:
+        return zip(self._at, self._since, self._pieces(), self._last, strict=True)
 
     def _pieces(self) -> Iterable[bytes]:
         if self._packed is None:

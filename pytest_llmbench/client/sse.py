@@ -9,11 +9,10 @@ from msgspec import Struct
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from pytest_llmbench.client.parts import Part
 
 __all__ = ["Event", "events"]
 
-_LF = 10
+_LF, _CR = b"\n\r"
 
 
 class Event(Struct, frozen=True, gc=False):
@@ -29,35 +28,33 @@ class Event(Struct, frozen=True, gc=False):
     name: bytes = b""
 
 
-def events(parts: Iterable[Part]) -> Iterator[Event]:
-    r"""Split a body into events, however its bytes were cut into reads.
+def events(parts: Iterable[tuple[int, int, bytes, int]]) -> Iterator[Event]:
+    r"""Split a body into events, however its bytes were cut into reads: `Part`s, or tuples like them.
 
     Lines may end in LF or CRLF. Comments and events without data are left out; an event that the stream's
     end cut off is not an event (it lacks its blank line).
     """
     rest = b""
-    for part in parts:
-        text = part.data
-        if not rest and text.find(b"\n") == len(text) - 2 and text[:6] == b"data: " and text[-1] == _LF:
+    for at, since, data, last in parts:
+        if not rest and data.find(b"\n") == len(data) - 2 and data[:6] == b"data: " and data[-1] == _LF:
             # One event alone in its read, as nearly all are.
-            yield Event(
-                part.at, 0 if part.last else max(0, part.at - part.since), text[6:-2].removesuffix(b"\r")
-            )
+            end = -3 if data[-3] == _CR else -2
+            yield Event(at, 0 if last else max(0, at - since), data[6:end])
             continue
-        text = rest + text
+        text = rest + data
         held = b"\r" if text.endswith(b"\r") else b""
         if b"\r" in text:
             text = text.removesuffix(b"\r").replace(b"\r\n", b"\n")
         *blocks, rest = text.split(b"\n\n")
         final = len(blocks) - 1
-        exact = part.last and not rest.strip(b"\n") and not held
+        exact = last and not rest.strip(b"\n") and not held
         rest += held
         for index, block in enumerate(blocks):
-            name, data = _fields(block)
-            if data is not None:
+            name, fields = _fields(block)
+            if fields is not None:
                 # A packet may be stamped and on its way still when the socket is seen empty.
-                uncertainty = 0 if exact and index == final else max(0, part.at - part.since)
-                yield Event(part.at, uncertainty, data, name)
+                uncertainty = 0 if exact and index == final else max(0, at - since)
+                yield Event(at, uncertainty, fields, name)
 
 
 def _fields(block: bytes) -> tuple[bytes, bytes | None]:
