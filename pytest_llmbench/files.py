@@ -62,17 +62,19 @@ def first_mistake(error: ValidationError) -> str:
     return f"{place}: {first['msg']}" if place else first["msg"]
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Replace a text file as a whole, creating its folder; a `StorageError` names it.
+def write_atomically(path: Path, content: str | bytes) -> None:
+    """Replace a file as a whole, creating its folder; a `StorageError` names it.
 
-    On any failure, a full disk included, the file is what it was and nothing is left beside it.
+    On any failure, a full disk included, the file is what it was and nothing is left beside it. Of two
+    processes that write at once, one whole file stays.
     """
+    data = content.encode("utf-8") if isinstance(content, str) else content
     make_folder(path.parent)
     # Not mkstemp: it makes files only their owner can read, and CI often collects as somebody else.
     temporary = path.with_name(f".{path.name[:40]}.{secrets.token_hex(4)}.tmp")
     try:
-        with temporary.open("x", encoding="utf-8", newline="\n") as stream:
-            stream.write(text)
+        with temporary.open("xb") as stream:
+            stream.write(data)
             stream.flush()
             # Before the rename: else a power cut can leave the new name with no content.
             os.fsync(stream.fileno())

@@ -29,8 +29,12 @@ def test_a_file_is_replaced_as_a_whole_and_nothing_is_left_beside_it(tmp_path: P
     """Folders are made, an old file goes, no temporary file stays."""
     path = tmp_path / "a" / "b.json"
     write_atomically(path, "one")
-    write_atomically(path, "twö\n")
+    with path.open() as before:
+        write_atomically(path, "twö\n")
+        assert before.read() == "one"
     assert path.read_text(encoding="utf-8") == "twö\n"
+    write_atomically(path, b"\xff\r\n")
+    assert path.read_bytes() == b"\xff\r\n"
     assert [found.name for found in path.parent.iterdir()] == ["b.json"]
 
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from pytest_llmbench.errors import StorageError, Unavailable, UsageError
-from pytest_llmbench.files import read_bytes
-from pytest_llmbench.models.cache import cache_dir, sha256, write_atomically
+from pytest_llmbench.files import read_bytes, write_atomically
+from pytest_llmbench.models.cache import cache_dir, sha256
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,7 +6,8 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from pytest_llmbench.errors import StorageError, UsageError, nearest
-from pytest_llmbench.models.cache import cache_dir, sha256, write_atomically
+from pytest_llmbench.files import write_atomically
+from pytest_llmbench.models.cache import cache_dir, sha256
 from pytest_llmbench.models.recipes import GLM, LLAMA, build
 
 if TYPE_CHECKING:

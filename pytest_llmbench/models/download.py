@@ -6,7 +6,6 @@ GGUF of 40 GB that would be all of it. The file is put into the hub's own cache,
 
 from __future__ import annotations
 
-import hashlib
 import re
 import time
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from pytest_llmbench.errors import Unavailable
+from pytest_llmbench.files import locked, make_folder
+from pytest_llmbench.models.cache import sha256
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,28 +26,39 @@ LARGE = 16 << 20
 
 _TRIES = 5
 _PAUSE_SECONDS = 1.0
+_OTHERS_SECONDS = 86400.0
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 def fetch_large(hub: Any, repo: str, name: str, commit: str, blobs: Path) -> None:  # noqa: ANN401
     """Put a file of a repository into `blobs` under its digest, unless it is there.
 
+    Of several processes that want it one fetches it, and the others wait: two that append to one part would
+    damage it.
+
     Raises:
-        Unavailable: the connection broke again and again, or what arrived is not what the hub has.
+        Unavailable: what arrived is not what the hub has.
+        httpx.TransportError: the connection broke again and again.
+        StorageError: another process has been fetching it for a day.
     """
     url = hub.hf_hub_url(repo, name, revision=commit)
     metadata = hub.get_hf_file_metadata(url)
     whole = blobs / str(metadata.etag)
-    if metadata.etag is None or metadata.size is None or whole.exists():
+    if metadata.etag is None or metadata.size is None:
         return
-    part = whole.with_name(f"{whole.name}.part")
-    blobs.mkdir(parents=True, exist_ok=True)
-    _fill(part, url, hub.utils.build_hf_headers(), int(metadata.size))
-    if _SHA256.fullmatch(whole.name) and _sha256(part) != whole.name:
-        part.unlink()
-        message = f"{name} of {repo} arrived damaged and was thrown away: fetch it again"
-        raise Unavailable(message)
-    part.replace(whole)
+    # Beside the hub's own locks: in `blobs`, it would count as a part of the model.
+    lock = blobs.parents[1] / ".locks" / blobs.parent.name / f"{whole.name}.part.lock"
+    with locked(lock, timeout=_OTHERS_SECONDS):
+        if whole.exists():
+            return
+        part = whole.with_name(f"{whole.name}.part")
+        make_folder(blobs)
+        _fill(part, url, hub.utils.build_hf_headers(), int(metadata.size))
+        if _SHA256.fullmatch(whole.name) and sha256(part) != whole.name:
+            part.unlink()
+            message = f"{name} of {repo} arrived damaged and was thrown away: fetch it again"
+            raise Unavailable(message)
+        part.replace(whole)
 
 
 def _fill(part: Path, url: str, headers: dict[str, str], size: int) -> None:
@@ -73,8 +85,3 @@ def _append(part: Path, url: str, headers: dict[str, str], have: int) -> None:
             file.truncate(0)
         for piece in response.iter_raw():
             file.write(piece)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

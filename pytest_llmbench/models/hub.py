@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from pytest_llmbench.errors import Unavailable, UsageError
+from pytest_llmbench.errors import StorageError, Unavailable, UsageError
+from pytest_llmbench.files import write_atomically
 from pytest_llmbench.models.download import LARGE, fetch_large
 from pytest_llmbench.models.quants import choose_gguf
 from pytest_llmbench.models.source import find_copy
@@ -58,6 +59,7 @@ def hub_gguf(source: HubSource, on_progress: Callable[[str], None] = lambda _tex
     Raises:
         Unavailable: `huggingface_hub` is not installed, or the hub cannot be reached and nothing is cached,
             or its connection broke; asking again goes on where it stopped.
+        StorageError: its cache cannot be written.
         UsageError: there is no such repository, revision or file, or no access to it; names what there is.
     """
     hub = _hub()
@@ -76,7 +78,7 @@ def hub_folder(source: HubSource, on_progress: Callable[[str], None] = lambda _t
     Weights in other formats are left where they are.
 
     Raises:
-        Unavailable, UsageError: as `hub_gguf`.
+        Unavailable, StorageError, UsageError: as `hub_gguf`.
     """
     hub = _hub()
     listing = _list(hub, source)
@@ -156,6 +158,9 @@ def _download(hub: Any, source: HubSource, name: str, listing: _Listing, blobs: 
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         message = f"cannot fetch {name} of {source}: {reason}; asking again goes on where it stopped"
         raise Unavailable(message) from error
+    except OSError as error:
+        message = f"{name} of {source} cannot be kept here: {error.strerror or error}"
+        raise StorageError(message, file=error.filename or blobs) from error
 
 
 def _is_here(hub: Any, source: HubSource, commit: str, name: str) -> bool:  # noqa: ANN401
@@ -164,9 +169,7 @@ def _is_here(hub: Any, source: HubSource, commit: str, name: str) -> bool:  # no
 
 def _remember(folder: Path, source: HubSource, commit: str) -> None:
     """Note which commit the revision was, so that it is found again without the hub."""
-    note = folder / "refs" / (source.revision or "main")
-    note.parent.mkdir(parents=True, exist_ok=True)
-    note.write_text(commit, encoding="utf-8")
+    write_atomically(folder / "refs" / (source.revision or "main"), commit)
 
 
 @contextmanager

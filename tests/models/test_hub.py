@@ -149,6 +149,37 @@ def test_killed_download_goes_on_where_it_stopped(locate: Locate, served: Hub, t
     assert _ranges(served)[-1] > 1_000_000
 
 
+def test_two_that_want_the_same_file(served: Hub, tmp_path: Path) -> None:
+    """One fetches it while the other waits, and both have it whole."""
+    served.files["owner/safe"]["large.safetensors"] = LARGE
+    served.stall_after = 9_000_000
+    env = {**os.environ, "HF_ENDPOINT": served.url, "HF_HOME": str(tmp_path / "hf")}
+    command = [sys.executable, "-u", "-c", _LOCATE, "owner/safe", "safetensors"]
+    with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True) as first:
+        assert served.stalled.wait(60)
+        with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True) as second:
+            assert second.stdout
+            assert second.stdout.readline().startswith("told fetching")
+            time.sleep(1)  # for it to do what it should not
+            served.go_on.set()
+            outs = [process.communicate(timeout=250)[0] for process in (first, second)]
+    folders = {_found(out.splitlines()) for out in outs}
+    assert [(folder / "large.safetensors").read_bytes() for folder in folders] == [LARGE]
+    assert len(_ranges(served)) == 2, "the first, and the rest of it"
+
+
+def test_disk_that_is_full(locate: Locate, served: Hub, tmp_path: Path) -> None:
+    """What cannot be kept is told in a sentence."""
+    served.files["owner/safe"]["large.safetensors"] = LARGE
+    blobs = tmp_path / "hf" / "hub" / "models--owner--safe" / "blobs"
+    blobs.mkdir(parents=True)
+    (blobs / f"{hashlib.sha256(LARGE).hexdigest()}.part").symlink_to("/dev/full")
+    lines = locate("owner/safe")
+    assert lines[-1] == (
+        f"StorageError {blobs}: large.safetensors of owner/safe cannot be kept here: No space left on device"
+    )
+
+
 def test_damaged_part_is_thrown_away(locate: Locate, served: Hub, tmp_path: Path) -> None:
     """What arrived is held against the hub's digest before anybody loads it."""
     served.files["owner/safe"]["large.safetensors"] = LARGE

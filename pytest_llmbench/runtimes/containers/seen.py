@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from pytest_llmbench.files import locked
-from pytest_llmbench.models.cache import cache_dir, write_atomically
+from pytest_llmbench.files import json_text, locked, write_atomically
+from pytest_llmbench.models.cache import cache_dir
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,12 +21,11 @@ def note_digest(reference: str, digest: str) -> str | None:
     if "@" in reference:
         return None
     path = cache_dir() / "images.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
     with locked(path.with_suffix(".lock"), timeout=_LOCK_SECONDS):
         known = _read(path)
         before = known.get(reference)
         if before != digest:
-            write_atomically(path, json.dumps({**known, reference: digest}, indent=1).encode())
+            write_atomically(path, json_text({**known, reference: digest}, indent=1))
     return before if before != digest else None
 
 
