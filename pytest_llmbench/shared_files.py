@@ -54,8 +54,8 @@ def open_shared(path: Path) -> int:
             _make_for_all(path.parent)
             return _open(path)
         except PermissionError as error:
-            # Whoever makes a file opens it to others in the next moment.
-            if time.monotonic() >= deadline or not os.path.lexists(path):
+            # Whoever makes the file, or its folder, opens it to others in the next moment.
+            if time.monotonic() >= deadline:
                 raise _unusable(path, error) from error
             time.sleep(_POLL_SECONDS)
         except OSError as error:

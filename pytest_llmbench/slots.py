@@ -192,4 +192,4 @@ def _held(descriptor: int, begin: int, end: int) -> Iterator[int]:
         return
     yield from _held(descriptor, begin, first)
     yield first
-    yield from _held(descriptor, first + count, end)
+    yield from _held(descriptor, first + (count or end), end)  # 0: whoever took it took all there may be

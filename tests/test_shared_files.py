@@ -152,10 +152,11 @@ def test_two_users(shared: Path) -> None:
     ours.release()
 
 
-def test_a_file_that_its_maker_has_not_opened_to_all_yet(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("what", ["file", "folder"])
+def test_what_its_maker_has_not_opened_to_all_yet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
-    """Is waited for; one that stays closed is an error."""
+    """Is waited for; what stays closed is an error."""
     refusals = [PermissionError(13, "Permission denied")]
 
     def opened(_path: Path) -> int:
@@ -163,7 +164,8 @@ def test_a_file_that_its_maker_has_not_opened_to_all_yet(
             raise refusals.pop()
         return 7
 
-    (tmp_path / "x.lock").touch()
+    if what == "file":
+        (tmp_path / "x.lock").touch()
     monkeypatch.setattr(shared_files, "_open", opened)
     assert open_shared(tmp_path / "x.lock") == 7
     monkeypatch.setattr(shared_files, "_MADE_SECONDS", 0)

@@ -132,6 +132,21 @@ def test_what_others_wrote_is_only_shown(file: SlotFile, tmp_path: Path) -> None
     end(other)
 
 
+def test_a_lock_without_an_end(file: SlotFile, tmp_path: Path) -> None:
+    """Somebody who locks the whole file as other programs do holds all of it, under no name."""
+    held = file.take(1, "make it")
+    assert held
+    held.release()
+    code = "import fcntl, sys; f = open(sys.argv[1], 'r+'); fcntl.lockf(f, fcntl.LOCK_EX); print(1); input()"
+    command = [sys.executable, "-u", "-c", code, str(tmp_path / "x.lock")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        assert process.stdout.readline() == "1\n"
+        assert file.take(1, "x") is None
+        assert [str(one) for one in file.holders()] == ["another process"]
+        process.communicate("\n")
+
+
 def test_a_file_that_was_removed(file: SlotFile, tmp_path: Path) -> None:
     """Whoever opened it before and locks it after has nothing: the others lock a new one."""
     path = tmp_path / "x.lock"

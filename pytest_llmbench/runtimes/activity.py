@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,13 +36,12 @@ def family(pid: int) -> Iterator[int]:
     yield pid
     try:
         threads = list(Path(f"/proc/{pid}/task").iterdir())
-        children = [
-            int(child) for thread in threads for child in (thread / "children").read_text("utf-8").split()
-        ]
     except OSError:
         return
-    for child in children:
-        yield from family(child)
+    for thread in threads:
+        with contextlib.suppress(OSError):  # one that ends meanwhile hides no other's children
+            for child in (thread / "children").read_text("utf-8").split():
+                yield from family(int(child))
 
 
 def stands_still(pid: int) -> bool:

@@ -24,6 +24,28 @@ def test_family_and_its_memory() -> None:
     assert activity(0) == (0, 0)
 
 
+_RESTLESS = """
+import subprocess, sys, threading
+child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+print(child.pid, flush=True)
+while True:
+    threads = [threading.Thread(target=int) for _ in range(20)]
+    for thread in threads: thread.start()
+    for thread in threads: thread.join()
+"""
+
+
+def test_family_of_a_process_whose_threads_come_and_go() -> None:
+    """A thread that ends while it is looked at does not hide the children of the others."""
+    parent = subprocess.Popen([sys.executable, "-c", _RESTLESS], stdout=subprocess.PIPE, text=True)
+    with parent:
+        assert parent.stdout is not None
+        child = int(parent.stdout.readline())
+        seen = [child in list(family(parent.pid)) for _ in range(500)]
+        parent.kill()
+    assert all(seen)
+
+
 def test_nobody_was_killed_for_memory() -> None:
     """Of a process that is gone nothing is known; tests/docker has one that was killed."""
     assert memory_kills(0) == 0
