@@ -125,16 +125,16 @@ class Servers:
             with self._shown(), self._host.loading(f"starting {deployment.id}"):
                 self._progress.begin()
                 running = RUNTIMES[deployment.runtime].start(deployment, context)
-            if ours:
-                note_start(self.folder(), log_name)
             self._live[deployment], self._leased[deployment] = running, gpus
-            given = {
-                "leased_gpus": ",".join(gpu.label for gpu in gpus),
-                "gpu_links": ",".join(links(host_inventory(), gpus)) if len(gpus) > 1 else "",
-                "pinned_cores": ",".join(map(str, cores.server)),
-            }
-            facts = {**running.server.facts, **{name: text for name, text in given.items() if text}}
             try:
+                if ours:
+                    note_start(self.folder(), log_name)
+                given = {
+                    "leased_gpus": ",".join(gpu.label for gpu in gpus),
+                    "gpu_links": ",".join(links(host_inventory(), gpus)) if len(gpus) > 1 else "",
+                    "pinned_cores": ",".join(map(str, cores.server)),
+                }
+                facts = {**running.server.facts, **{name: text for name, text in given.items() if text}}
                 yield replace(running.server, facts=facts, client_cores=cores.client)
             finally:
                 running.stop()
