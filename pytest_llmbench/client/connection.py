@@ -10,25 +10,23 @@ import os
 import socket
 import ssl
 import time
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import httptools
 
-from pytest_llmbench.client.parts import Parts
+from pytest_llmbench.client.response import Framing, Response
 from pytest_llmbench.client.stamps import ANCILLARY_SIZE, kernel_stamp, request_stamps
 from pytest_llmbench.client.tls import Tls
 from pytest_llmbench.client.trace import Failure
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import Any
 
     from pytest_llmbench.client.address import Address
     from pytest_llmbench.client.hot_loop import HotLoop
     from pytest_llmbench.client.plan import Timeouts
 
-__all__ = ["Connection", "Response"]
+__all__ = ["Connection"]
 
 # One read drains whatever a token stream queues, and a short read proves that the socket was empty, which
 # saves the second system call that would say so. `recvmsg` allocates this much every time: 256 KiB, which
@@ -44,26 +42,7 @@ _CROWDED, _SHORTEST_HOLD = 4, 2_000_000
 # A server that closes an idle connection does so about when the request is sent, not long after (ns).
 _IDLE_RACE = 1_000_000_000
 
-_FIRST_FINAL_STATUS = 200
-
 _now = time.time_ns
-
-
-@dataclass(slots=True)
-class Response:
-    """What came back, undecoded."""
-
-    scheduled: int = 0
-    started: int | None = None
-    connect: int = 0
-    status: int = 0
-    stream: bool = False
-    """The body is an event stream, as its content type says."""
-    parts: Parts = field(default_factory=Parts)
-    ended: int | None = None
-    complete: bool = False
-    kernel: bool = True
-    failure: Failure | None = None
 
 
 class Connection:
@@ -80,9 +59,7 @@ class Connection:
         self._loop = loop
         self._prepared = self._response = Response()
         self._done: asyncio.Future[None] | None = None
-        self._parser: Any = None
-        self._keep_alive = False
-        self._pending: list[bytes] = []
+        self._framing = Framing()
         self._empty_at = 0
         self._hold, self._held_until = _SHORTEST_HOLD, 0
         self._heard_at = 0
@@ -116,7 +93,7 @@ class Connection:
             f"Content-Length: {len(body)}\r\n\r\n"
         )
         payload = head.encode("latin-1") + body
-        self._parser = httptools.HttpResponseParser(self)
+        self._framing.begin(response)
         self._done = self._loop.create_future()
         try:
             async with asyncio.timeout(self._timeouts.total):
@@ -130,12 +107,12 @@ class Connection:
         except TimeoutError:
             response.failure = Failure("timeout", f"not finished within {self._timeouts.total:g} s")
         except OSError as error:
-            self._keep_alive = False
+            self._framing.keep_alive = False
             if self._sock is not None:
                 self._on_readable()  # a server that refuses a request may answer before it closes
             if not response.status:
                 response.failure = Failure("send", _reason(error))
-        if response.failure or not self._keep_alive:
+        if response.failure or not self._framing.keep_alive:
             self.close()
         return response
 
@@ -184,7 +161,7 @@ class Connection:
             except BlockingIOError:
                 await self._writable(sock, done)
         if data:
-            self._keep_alive = False  # the server would take the rest for the next request
+            self._framing.keep_alive = False  # the server would take the rest for the next request
 
     async def _writable(self, sock: socket.socket, done: asyncio.Future[None]) -> None:
         """Wait until more can be sent, or the answer is there; asyncio reads the socket meanwhile."""
@@ -243,14 +220,14 @@ class Connection:
             if self._tls is not None:
                 data, whole = self._tls.decrypt(data)
                 drained = drained and whole
-            self._parser.feed_data(data)
+            self._framing.feed(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade, ssl.SSLError) as error:
-            self._keep_alive = False
+            self._framing.keep_alive = False
             if not response.complete:  # else the answer was whole, and something strange followed it
                 failure = Failure("protocol", _reason(error))
         response.kernel = response.kernel and kernel
-        if self._pending:
-            bodies, self._pending = self._pending, []
+        bodies = self._framing.bodies
+        if bodies:
             if len(bodies) >= _CROWDED:
                 self._held_until, drained = _now() + self._hold, False
             end = bodies.pop()
@@ -258,39 +235,13 @@ class Connection:
                 response.parts.add(at, self._empty_at, body, False)  # noqa: FBT003
             last = drained and data.endswith((end, end + b"\r\n"))
             response.parts.add(at, self._empty_at, end, last)
+            bodies.clear()
         if failure is not None:
             self._fail(failure, at)
         elif response.complete:
             self._finish(at)
         elif self._tls is not None and self._tls.ended:
             self._on_end_of_file(at)
-
-    def on_message_begin(self) -> None:
-        """Hear from the parser that an answer begins: at most one does, after interim ones."""
-        if self._response.complete:
-            message = "a second answer to one request"
-            raise ValueError(message)
-
-    def on_body(self, body: bytes) -> None:
-        """Take body bytes from the parser."""
-        self._pending.append(body)
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header from the parser; only the content type matters."""
-        if name.lower() == b"content-type":
-            self._response.stream = value.lower().startswith(b"text/event-stream")
-
-    def on_headers_complete(self) -> None:
-        """Take the status from the parser, unless the answer is an interim one (100, 103)."""
-        status = self._parser.get_status_code()
-        if status >= _FIRST_FINAL_STATUS:
-            self._response.status = status
-
-    def on_message_complete(self) -> None:
-        """Hear from the parser that the body is whole."""
-        if self._response.status:
-            self._keep_alive = self._parser.should_keep_alive()
-            self._response.complete = True
 
     def give_up_if_silent(self, now: int) -> None:
         """Fail the request under way if nothing has come for longer than its timeouts allow."""
@@ -303,7 +254,7 @@ class Connection:
             self._fail(Failure("timeout", what), now)
 
     def _on_end_of_file(self, at: int) -> None:
-        self._keep_alive = False
+        self._framing.keep_alive = False
         if self._response.status:
             # A body without a length ends with the connection; whether it is whole, its text will tell.
             self._finish(at)
@@ -312,7 +263,7 @@ class Connection:
 
     def _fail(self, failure: Failure, at: int) -> None:
         self._response.failure = failure
-        self._keep_alive = False
+        self._framing.keep_alive = False
         self._finish(at)
 
     def _finish(self, at: int) -> None:
@@ -320,7 +271,7 @@ class Connection:
             self._response.ended = at
             self._done.set_result(None)
             self._loop.hot.turn = True
-        if not self._keep_alive:
+        if not self._framing.keep_alive:
             self.close()
 
     def close(self) -> None:

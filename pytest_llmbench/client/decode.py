@@ -13,8 +13,8 @@ from pytest_llmbench.client.sse import events
 from pytest_llmbench.client.trace import Failure, RequestTrace
 
 if TYPE_CHECKING:
-    from pytest_llmbench.client.connection import Response
     from pytest_llmbench.client.dialects import Delta, Dialect, Usage
+    from pytest_llmbench.client.response import Response
 
 __all__ = ["decode"]
 

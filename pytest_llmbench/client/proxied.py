@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from pytest_llmbench.client.connection import Response
+from pytest_llmbench.client.response import Response
 from pytest_llmbench.client.trace import Failure
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from pytest_llmbench.client.connection import Response
+    from pytest_llmbench.client.response import Response
 
 __all__ = ["Transport"]
 

@@ -19,8 +19,8 @@ from tests.client.fake_server import FakeServer, Peer, answer
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from pytest_llmbench.client.connection import Response
     from pytest_llmbench.client.plan import LoadOutcome
+    from pytest_llmbench.client.response import Response
     from pytest_llmbench.client.trace import RequestTrace
 
 __all__ = ["QUICK", "ask", "carry_out", "plan", "responses", "trace_of"]

@@ -8,15 +8,15 @@ import socket
 import struct
 from dataclasses import dataclass, field
 
-import httptools
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_llmbench.client import connection, hot_loop
 from pytest_llmbench.client.address import Address
-from pytest_llmbench.client.connection import Connection, Response
+from pytest_llmbench.client.connection import Connection
 from pytest_llmbench.client.plan import Timeouts
+from pytest_llmbench.client.response import Response
 from tests.client.asking import trace_of
 from tests.client.fake_server import DONE, HEAD, LAST_CHUNK, chunked, content, role, sse, stream, usage
 
@@ -76,7 +76,7 @@ def _receive(packets: list[tuple[int, bytes]], delays: list[int], read_size: int
             asked = Connection(loop, Address("h", "", None, 0, None), {}, Timeouts())
             asked._sock = fake  # type: ignore[assignment]
             asked._response, asked._done = Response(started=0), asyncio.get_running_loop().create_future()
-            asked._parser = httptools.HttpResponseParser(asked)
+            asked._framing.begin(asked._response)
             late = iter(delays)
             while fake.arrivals or fake.queue:
                 if not fake.queue:

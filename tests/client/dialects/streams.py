@@ -7,10 +7,10 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_llmbench.client.connection import Response
 from pytest_llmbench.client.decode import decode
 from pytest_llmbench.client.dialects import DIALECTS
 from pytest_llmbench.client.parts import Part, Parts
+from pytest_llmbench.client.response import Response
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
