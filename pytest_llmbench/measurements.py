@@ -15,7 +15,7 @@ from pytest_llmbench.measuring import measure
 from pytest_llmbench.metrics.slo import parse_slos, values_needed
 from pytest_llmbench.planning import read_slos
 from pytest_llmbench.recording import record_result, record_search
-from pytest_llmbench.workloads.replay import read_replay
+from pytest_llmbench.workloads.replay_file import read_replay
 from pytest_llmbench.workloads.replay_prompts import replay_workload
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from pytest_llmbench.spec.load import default_files, load_configuration
 from pytest_llmbench.spec.plan import Selection
 from pytest_llmbench.spec.resolve import resolve
 from pytest_llmbench.spec.sides import split_sides
-from pytest_llmbench.workloads.replay import read_replay
+from pytest_llmbench.workloads.replay_file import read_replay
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

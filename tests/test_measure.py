@@ -25,7 +25,7 @@ from pytest_llmbench.workloads.loads import ArrivalProcess, Load
 from pytest_llmbench.workloads.prompts import make_prompts
 from pytest_llmbench.workloads.replay import Replay, ReplayRequest
 from pytest_llmbench.workloads.replay_prompts import replay_workload
-from tests.client.fake_server import FakeServer, answer, content, reply, stream, usage
+from tests.client.fake_server import FakeServer, Peer, answer, content, reply, stream, usage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -160,9 +160,9 @@ def test_runs_share_no_prompts(server: Server) -> None:
 
 def test_replay(server: Server, generator: LoadGenerator) -> None:
     """Requests are as long as recorded, and the server finds in its cache what they shared, and no more."""
-    recorded = [(300, 8, (1,)), (301, 9, (1,)), (60, 10, ()), (302, 11, (1,)), (2, 4, ())]
+    recorded = [(600, 8, (1,)), (601, 9, (1,)), (60, 10, ()), (602, 11, (1,)), (2, 4, ())]
     requests = tuple(
-        ReplayRequest(index * 100_000_000, tokens, out, blocks, 256)
+        ReplayRequest(index * 100_000_000, tokens, out, blocks)
         for index, (tokens, out, blocks) in enumerate(recorded)
     )
     replay = Replay("trace.jsonl", "llmbench", 1.0, requests)
@@ -173,13 +173,13 @@ def test_replay(server: Server, generator: LoadGenerator) -> None:
     assert result.failures == {}
     traces = result.runs[0].traces
     assert [trace.output_tokens for trace in traces] == [8, 9, 10, 11, 4]
-    assert [trace.prompt_tokens for trace in traces][:4] == [300, 301, 60, 302]
+    assert [trace.prompt_tokens for trace in traces][:4] == [600, 601, 60, 602]
     assert [trace.scheduled - (traces[0].scheduled or 0) for trace in traces if trace.scheduled] == [
         request.offset for request in requests
     ]
     cached = [trace.cached_tokens or 0 for trace in traces]
     assert max(cached[0], cached[2]) < 30, "the template alone"
-    assert 200 < cached[3] < 300
+    assert 450 < cached[3] < 600
     assert any("prompts were not as long as recorded" in note for note in result.validity.notes)
     assert result.runs[0].note == ""
     assert result.arrivals[0].parameters["count"] == 5
@@ -283,6 +283,29 @@ def test_server_without_usage(generator: LoadGenerator, tmp_path: Path) -> None:
     assert "output_tokens" not in other.metrics
     assert other.validity.notes == (
         "the server gave no usage: tokens are unknown, and with them TPOT and token throughput",
+    )
+
+
+def test_server_that_becomes_faster(generator: LoadGenerator) -> None:
+    """A load by the clock for which too few requests were prepared is told as such."""
+    answered = 0
+
+    def script(peer: Peer) -> None:
+        nonlocal answered
+        while peer.receive():
+            if answered < 3:  # the warm-up and the two requests of the first look
+                peer.wait(0.5)
+            answered += 1
+            peer.send(b"".join(stream(content("a"), content("b", "stop"), usage(4, 2))))
+
+    with FakeServer(script) as fake:
+        load = Load(1, 0, 1, duration=120.0)
+        result = measure(Server(EXTERNAL, fake.url, "m"), _workload(), load, generator=generator)
+    sent = len(result.runs[0].traces)
+    assert sent == result.load.requests
+    assert any(
+        note.startswith(f"{sent} prepared requests were used up before 120 s were over, in 1 of 1 runs")
+        for note in result.validity.notes
     )
 
 

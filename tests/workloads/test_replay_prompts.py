@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llmbench.workloads.replay import Replay, ReplayRequest
+from pytest_llmbench.workloads.replay import BLOCK_TOKENS, Replay, ReplayRequest
 from pytest_llmbench.workloads.replay_prompts import (
     make_replay_prompts,
     replay_workload,
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 TEMPLATE = 7
-BLOCK = 64
+LONG = BLOCK_TOKENS + 86
 
 
 def _tokenizer(*costs: int) -> Callable[[str], int]:
@@ -34,7 +34,7 @@ def _unknown(_: str) -> None:
 
 
 def _request(tokens: int, *blocks: int) -> ReplayRequest:
-    return ReplayRequest(0, tokens, 8, blocks, BLOCK)
+    return ReplayRequest(0, tokens, 8, blocks)
 
 
 def _shared(one: str, two: str) -> int:
@@ -44,13 +44,15 @@ def _shared(one: str, two: str) -> int:
 
 
 @given(
-    sizes=st.lists(st.tuples(st.integers(TEMPLATE + 4, 300), st.integers(0, 4)), min_size=1, max_size=4),
+    sizes=st.lists(
+        st.tuples(st.integers(TEMPLATE + 4, 4 * BLOCK_TOKENS), st.integers(0, 4)), min_size=1, max_size=4
+    ),
     costs=st.lists(st.integers(1, 3), max_size=2).map(lambda costs: [1, 2, *costs]),
 )
 def test_exact_length_of_each(sizes: list[tuple[int, int]], costs: list[int]) -> None:
     """Every prompt has exactly the recorded tokens, its template included, with blocks and without."""
     count = _tokenizer(*costs)
-    requests = [_request(size, *range(min(blocks, -(-size // BLOCK)))) for size, blocks in sizes]
+    requests = [_request(size, *range(min(blocks, -(-size // BLOCK_TOKENS)))) for size, blocks in sizes]
     texts = make_replay_prompts(requests, salt="s", count_tokens=count)
     assert [count(text) for text in texts] == [size for size, _ in sizes]
 
@@ -60,13 +62,13 @@ def test_equal_blocks_are_equal_text(costs: tuple[int, ...]) -> None:
     """Prompts are the same for as long as their blocks are, and no longer."""
     count = _tokenizer(*costs)
     requests = [
-        _request(3 * BLOCK + 50, 1, 2, 3),
-        _request(3 * BLOCK + 90, 1, 2, 4),
-        _request(2 * BLOCK, 1, 2),
-        _request(3 * BLOCK, 5, 2, 3),
+        _request(3 * BLOCK_TOKENS + 50, 1, 2, 3),
+        _request(3 * BLOCK_TOKENS + 90, 1, 2, 4),
+        _request(2 * BLOCK_TOKENS, 1, 2),
+        _request(3 * BLOCK_TOKENS, 5, 2, 3),
     ]
     one, two, short, other = make_replay_prompts(requests, salt="s", count_tokens=count)
-    words = 2 * BLOCK * 2 / (min(costs) + max(costs))
+    words = 2 * BLOCK_TOKENS * 2 / (min(costs) + max(costs))
     assert _shared(one, two) == pytest.approx(words, rel=0.1)
     assert _shared(one, short) > len(short.split()) - 10, "all but what makes it exact"
     assert _shared(one, other) == 0
@@ -75,9 +77,11 @@ def test_equal_blocks_are_equal_text(costs: tuple[int, ...]) -> None:
 def test_the_same_again() -> None:
     """A prompt recorded twice is sent twice; without blocks, no two are alike."""
     count = _tokenizer(1, 2)
-    twice = make_replay_prompts([_request(150, 1, 2, 3)] * 2, salt="s", count_tokens=count)
+    twice = make_replay_prompts([_request(2 * BLOCK_TOKENS + 22, 1, 2, 3)] * 2, salt="s", count_tokens=count)
     assert twice[0] == twice[1]
-    assert twice == make_replay_prompts([_request(150, 1, 2, 3)] * 2, salt="s", count_tokens=count)
+    assert twice == make_replay_prompts(
+        [_request(2 * BLOCK_TOKENS + 22, 1, 2, 3)] * 2, salt="s", count_tokens=count
+    )
     once = make_replay_prompts([_request(150)] * 2, salt="s", count_tokens=count)
     assert _shared(*once) < 3
 
@@ -85,15 +89,16 @@ def test_the_same_again() -> None:
 def test_another_salt_shares_nothing() -> None:
     """Another run is not answered from this one's cache."""
     texts = [
-        make_replay_prompts([_request(150, 1, 2)], salt=salt, count_tokens=_unknown)[0] for salt in ("a", "b")
+        make_replay_prompts([_request(LONG, 1, 2)], salt=salt, count_tokens=_unknown)[0]
+        for salt in ("a", "b")
     ]
     assert _shared(*texts) < 3
 
 
 def test_server_that_cannot_count() -> None:
     """Without a way to count, a prompt has as many words as tokens were recorded."""
-    texts = make_replay_prompts([_request(150, 1, 2), _request(3)], salt="s", count_tokens=_unknown)
-    assert [len(text.split()) for text in texts] == [150, 3]
+    texts = make_replay_prompts([_request(LONG, 1, 2), _request(3)], salt="s", count_tokens=_unknown)
+    assert [len(text.split()) for text in texts] == [LONG, 3]
 
 
 def test_server_that_stops_counting() -> None:
@@ -111,8 +116,12 @@ def test_shorter_than_the_template() -> None:
 
 def test_warmup_shares_nothing() -> None:
     """It is as long as the beginning, begins anew where that is short, and has no blocks."""
-    replay = Replay("t.jsonl", "llmbench", 1.0, (_request(150, 1, 2), _request(9)))
-    assert [(r.input_tokens, r.blocks) for r in warmup_requests(replay, 3)] == [(150, ()), (9, ()), (150, ())]
+    replay = Replay("t.jsonl", "llmbench", 1.0, (_request(LONG, 1, 2), _request(9)))
+    assert [(r.input_tokens, r.blocks) for r in warmup_requests(replay, 3)] == [
+        (LONG, ()),
+        (9, ()),
+        (LONG, ()),
+    ]
     assert make_replay_prompts([], salt="s", count_tokens=_unknown) == []
 
 
