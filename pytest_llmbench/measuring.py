@@ -75,7 +75,7 @@ def measure(
     asking = _Asking(server, workload, timeouts or Timeouts(), f"{salt}/{load.id}/{replicate}")
     if load.requests == 0 and load.arrivals is None:
         load = replace(load, requests=_enough(asking, load, generator))
-    measured, began, schedules = [], [], []
+    measured, began, schedules, ran_out = [], [], [], 0
     throttled: dict[str, None] = {}
     for run in range(1, runs + 1):
         schedule = _schedule(load, f"{workload.seed}/{run}")
@@ -91,6 +91,7 @@ def measure(
                 lambda progress, run=run: on_progress(run, progress),  # type: ignore[misc]
                 on_ready=server_watch.begin,
             )
+        ran_out += outcome.ran_out
         told = server_watch.end()
         asking.complete(outcome, prompts)
         one = measure_run(
@@ -111,6 +112,12 @@ def measure(
         # What a limit on the requests under way holds back is meant to wait.
         open_loop=load.streams is None and not load.concurrency,
     )
+    if ran_out:
+        note = (
+            f"{load.requests} prepared requests were used up before {load.duration:g} s were over,"
+            f" in {ran_out} of {runs} runs: the server was faster than at the first look"
+        )
+        validity = replace(validity, notes=(*validity.notes, note))
     if throttled:
         reason = f"the GPUs were slowed down: {', '.join(throttled)}"
         validity = replace(validity, reasons=(*validity.reasons, reason))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from pytest_llmbench.client import hot_loop
 from pytest_llmbench.client.address import Address
 from pytest_llmbench.client.alarm import Alarm
-from pytest_llmbench.client.connection import Connection, Response
+from pytest_llmbench.client.connection import Connection
 from pytest_llmbench.client.decode import decode
 from pytest_llmbench.client.descriptors import demand_descriptors
 from pytest_llmbench.client.dialects import DIALECTS
@@ -26,6 +26,7 @@ from pytest_llmbench.client.watch import ClockWatch, report_progress, tell_repli
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from pytest_llmbench.client.response import Response
     from pytest_llmbench.client.trace import RequestTrace
     from pytest_llmbench.client.transport import Transport
 
@@ -92,7 +93,7 @@ async def _run(
             primed.close()
     share = cpu / max(1e-9, (ended - began) / 1e9)
     step = clock.largest_step(began, ended)
-    return LoadOutcome(list(load.traces()), began, ended, share, step, urgent, cores)
+    return LoadOutcome(list(load.traces()), began, ended, share, step, urgent, cores, load.ran_out)
 
 
 class _Load:
@@ -109,6 +110,7 @@ class _Load:
         self._packer = Packer(self._loop, spool)
         self._untold: deque[int] = deque()
         self._failed = 0
+        self.ran_out = False
 
     def progress(self) -> Progress:
         """How far it is."""
@@ -117,7 +119,7 @@ class _Load:
     async def closed_loop(self, first: int, after: int, deadline: int | None) -> None:
         """Send the requests `first` up to `after`, on as many streams as the plan says.
 
-        None is sent after the deadline (ns).
+        None is sent after the deadline (ns); `ran_out` says that there were too few until then.
         """
         todo = iter(range(first, after))
         streams = min(self._plan.concurrency or 1, after - first)
@@ -131,6 +133,8 @@ class _Load:
             response = await self._send(stream, index, previous)
             # The next request was due the moment this one ended; a new connection delays that moment.
             previous = response.ended if stream.is_open else None
+        else:
+            self.ran_out |= deadline is not None and time.time_ns() < deadline
         self._idle.append(stream)
 
     async def open_loop(self, began: int, arrivals: tuple[int, ...], alarm: Alarm) -> None:

@@ -104,6 +104,7 @@ class LoadOutcome:
             window; what a clock that is being adjusted does is far below a millisecond.
         real_time: the generator had priority over everything else that wanted a core.
         cores: those it stayed on, one a process; empty if it was not pinned.
+        ran_out: a stream of a closed loop had nothing left to send before the plan's `duration` was over.
     """
 
     traces: list[RequestTrace]
@@ -113,3 +114,4 @@ class LoadOutcome:
     clock_step: float = 0.0
     real_time: bool = False
     cores: tuple[int, ...] = ()
+    ran_out: bool = False

@@ -79,4 +79,5 @@ def merge(outcomes: Sequence[LoadOutcome]) -> LoadOutcome:
         clock_step=max(outcome.clock_step for outcome in outcomes),
         real_time=all(outcome.real_time for outcome in outcomes),
         cores=tuple(core for outcome in outcomes for core in outcome.cores),
+        ran_out=any(outcome.ran_out for outcome in outcomes),
     )

@@ -119,6 +119,16 @@ def test_duration_of_a_closed_loop(monkeypatch: pytest.MonkeyPatch) -> None:
     # The other stream may have begun its next before the clock was set.
     assert len(outcome.traces) in {5, 6}
     assert all(trace.ok for trace in outcome.traces)
+    assert not outcome.ran_out
+
+
+@pytest.mark.parametrize(("duration", "ran_out"), [(3600, True), (None, False)])
+def test_too_few_requests_for_the_duration(duration: float | None, ran_out: bool) -> None:  # noqa: FBT001
+    """A closed loop that had nothing left to send before its time says so."""
+    with FakeServer(answer(GOOD)) as server:
+        outcome = carry_out(plan(server.url, 5, warmup=1, concurrency=2, duration=duration))
+    assert len(outcome.traces) == 5
+    assert outcome.ran_out is ran_out
 
 
 def test_failures_stop_nobody() -> None:
