@@ -184,8 +184,9 @@ class FakeServer:
         try:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if self._tls is not None:
-                sock = self._tls.wrap_socket(sock, server_side=True)
+                sock = self._tls.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
                 self._sockets.append(sock)
+                sock.do_handshake()
             peer = Peer(sock, index, self._stopping)
             self.peers.append(peer)
             self._script(peer)
@@ -198,10 +199,11 @@ class FakeServer:
 
     def __exit__(self, *_: object) -> None:
         self._stopping.set()
-        for sock in (self._listener, *self._sockets):
-            with contextlib.suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
-        for thread in (self._accepting, *self._threads):
+        _shut_down(self._listener)
+        self._accepting.join()  # from here on there is nobody new
+        for sock in self._sockets:
+            _shut_down(sock)
+        for thread in self._threads:
             thread.join()
         for sock in (self._listener, *self._sockets):
             sock.close()
@@ -212,6 +214,11 @@ class FakeServer:
     def sent(self) -> list[Sent]:
         """What was sent on all connections."""
         return [sent for peer in self.peers for sent in peer.sent]
+
+
+def _shut_down(sock: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        sock.shutdown(socket.SHUT_RDWR)
 
 
 def answer(*pieces: bytes, then_wait: float = 0.0) -> Callable[[Peer], None]:

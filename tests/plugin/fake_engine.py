@@ -12,6 +12,7 @@ import socket
 import struct
 import threading
 import time
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -39,7 +40,6 @@ class FakeEngine:
         first, gap: seconds before the first chunk and between chunks.
         say: makes a reply of a prompt; without it, a reply is as many words as were asked for.
         together: nobody is answered before so many have asked.
-        most: how many were under way at one moment.
     """
 
     def __init__(self) -> None:
@@ -68,27 +68,40 @@ class FakeEngine:
         self.first, self.gap = FIRST, GAP
         self.say: Callable[[str], str] | None = None
         self.together = threading.Barrier(1)
-        self.most = self._under_way = 0
-        self._counting = threading.Lock()
+        self._count = _Count()
         self.requests.clear()
         self.headers.clear()
 
+    @property
+    def most(self) -> int:
+        """How many were under way at one moment."""
+        return self._count.most
+
     @contextlib.contextmanager
     def under_way(self) -> Iterator[None]:
-        """Count one more while it is answered."""
-        with self._counting:
-            self._under_way += 1
-            self.most = max(self.most, self._under_way)
+        """Count one more while it is answered; what an earlier test left behind counts with that."""
+        count = self._count
+        with count.lock:
+            count.now += 1
+            count.most = max(count.most, count.now)
         try:
             self.together.wait(_PATIENCE)
             yield
         finally:
-            with self._counting:
-                self._under_way -= 1
+            with count.lock:
+                count.now -= 1
+
+
+@dataclass
+class _Count:
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    now: int = 0
+    most: int = 0
 
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
+    request_queue_size = 512  # of the usual five the sixth that comes at once waits a second
     block_on_close = False
     engine: FakeEngine
 
