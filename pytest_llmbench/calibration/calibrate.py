@@ -109,12 +109,12 @@ def save_calibration(calibration: Calibration, path: Path) -> None:
     write_atomically(path, json_text(calibration.document(), indent=2))
 
 
-def calibration_path(folder: Path, calibration: Calibration) -> Path:
-    """Return where it belongs: a folder of its own beside the sessions, which git leaves alone."""
+def calibration_path(folder: Path, started_at: datetime, of: str = "") -> Path:
+    """Return where one belongs: a folder of its own beside the sessions, which git leaves alone."""
     ignore = make_folder(folder) / ".gitignore"
     if not ignore.exists():
         write_atomically(ignore, "*\n")
-    return folder / f"{calibration.started_at:%Y%m%dT%H%M%SZ}-{os.getpid()}.json"
+    return folder / f"{of}{started_at:%Y%m%dT%H%M%SZ}-{os.getpid()}.json"
 
 
 def _findings(levels: Iterable[LevelFigures]) -> list[str]:

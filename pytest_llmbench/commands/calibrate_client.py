@@ -107,7 +107,8 @@ The result is stored in {_FOLDER}; it is no part of what makes sessions comparab
         if arguments.json == _STDOUT:
             out.file.write(json_text(calibration.document(), indent=2))
         else:
-            path = Path(arguments.json) if arguments.json else calibration_path(_FOLDER, calibration)
+            named = arguments.json
+            path = Path(named) if named else calibration_path(_FOLDER, calibration.started_at)
             save_calibration(calibration, path)
             _show(out, calibration, path)
         return int(any(level.outside_share for level in calibration.levels))

@@ -15,6 +15,7 @@ from pytest_llmbench.baselines.limits import DEFAULT_LIMITS, parse_limits
 from pytest_llmbench.baselines.noise import alike, false_alarms, noise_of
 from pytest_llmbench.baselines.sight import sight_of
 from pytest_llmbench.baselines.store import BaselineStore, check_name
+from pytest_llmbench.calibration.calibrate import calibration_path
 from pytest_llmbench.commands.numbers import count
 from pytest_llmbench.commands.showing import Showing, terminal_width, wants_color
 from pytest_llmbench.errors import BaselineMissing, LLMBenchError, UsageError
@@ -201,6 +202,6 @@ def _tell(noise: Noise, arguments: argparse.Namespace) -> None:
         return
     sys.stdout.write(noise.render(width=terminal_width(), color=wants_color()))
     folder = Path(arguments.results) / "calibration"
-    path = Path(arguments.json or folder / f"noise-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.json")
+    path = Path(arguments.json) if arguments.json else calibration_path(folder, datetime.now(UTC), "noise-")
     write_atomically(path, text)
     sys.stdout.write(f"stored: {path}\n")

@@ -13,7 +13,7 @@ import pytest
 
 from pytest_llmbench import cli
 from pytest_llmbench.calibration import calibrate as module
-from pytest_llmbench.calibration.calibrate import Calibration, calibrate, calibration_path
+from pytest_llmbench.calibration.calibrate import calibrate, calibration_path
 from pytest_llmbench.calibration.figures import LevelFigures
 from pytest_llmbench.calibration.level import measure_level, most_streams, requests_for
 from pytest_llmbench.calibration.server import Behaviour
@@ -204,9 +204,9 @@ def test_nonsense_is_a_usage_error(arguments: list[str], capsys: pytest.CaptureF
 def test_calibrations_have_names_in_order_of_time(tmp_path: Path) -> None:
     """And what the user wrote beside them stays."""
     started = datetime(2026, 11, 20, 18, 0, tzinfo=UTC)
-    calibration = Calibration(started, Behaviour(), 1.0, (), ())
     (tmp_path / ".gitignore").write_text("mine\n", encoding="utf-8")
-    assert calibration_path(tmp_path, calibration).name.startswith("20261120T180000Z-")
+    assert calibration_path(tmp_path, started).name.startswith("20261120T180000Z-")
+    assert calibration_path(tmp_path, started, "noise-").name.startswith("noise-20261120T180000Z-")
     assert (tmp_path / ".gitignore").read_text(encoding="utf-8") == "mine\n"
 
 

@@ -77,7 +77,7 @@ def test_a_baseline_tells_its_noise(run: Run, tmp_path: Path) -> None:
     assert any(row[:2] == ["8", "TTFT"] or row[1:3] == ["8", "TTFT"] for row in rows)
     assert "false alarms: 0 of 5 sessions would have failed against the others" in out
     assert "a sensible gate:\n  --bench-compare-fail=ttft.p50:" in out
-    (stored,) = (tmp_path / "calibration").iterdir()
+    (stored,) = (tmp_path / "calibration").glob("*.json")
     document = json.loads(stored.read_text(encoding="utf-8"))
     assert lines[-1] == f"stored: {stored}"
     assert document["compare_fail"] in "".join(out.split())
