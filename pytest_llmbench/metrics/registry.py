@@ -264,6 +264,21 @@ _ALL = (
         "scalar",
         "part of the window in which a GPU had something to do, mean of the deployment's GPUs",
     ),
+    Metric(
+        "gpu_clock",
+        "MHz",
+        "none",
+        "scalar",
+        "clock of the processors, mean over the window, of the slowest of the deployment's GPUs: the others"
+        " wait for it",
+    ),
+    Metric(
+        "gpu_temperature",
+        "°C",
+        "none",
+        "scalar",
+        "highest of any of the deployment's GPUs inside the window",
+    ),
     Metric("error_rate", "ratio", "lower", "scalar", "failed requests / requests sent", 0.001),
 )
 

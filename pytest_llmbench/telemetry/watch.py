@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from types import TracebackType
 
     from pytest_llmbench.telemetry.gpu import GpuInfo, GpuSample
@@ -53,15 +53,18 @@ class GpuWatch:
 
         `power` (W) is the mean of all GPUs' sum, from their energy counters where they have them;
         `energy_per_output_token` (J) is power x window / `output_tokens`; `gpu_memory` (bytes) the largest
-        sum, `gpu_util` the mean of all.
+        sum, `gpu_util` the mean of all, `gpu_clock` (MHz) the mean of the slowest, `gpu_temperature` (°C) the
+        highest.
         """
         inside = [(at, samples) for at, samples in self._samples if began <= at <= ended]
+        used = _told(inside, lambda sample: sample.utilization)
+        heat = _told(inside, lambda sample: sample.temperature_c)
         found = {
             "power": self._power(inside),
-            "gpu_memory": max(_sums(inside, lambda sample: sample.memory_bytes), default=None),
-            "gpu_util": _mean(
-                total / len(self._gpus) for total in _sums(inside, lambda sample: sample.utilization)
-            ),
+            "gpu_memory": max(map(sum, _told(inside, lambda sample: sample.memory_bytes)), default=None),
+            "gpu_util": _mean(sum(values) / len(values) for values in used),
+            "gpu_clock": _mean(map(min, _told(inside, lambda sample: sample.clock_mhz))),
+            "gpu_temperature": max(map(max, heat), default=None),
         }
         if found["power"] is not None and output_tokens > 0:
             found["energy_per_output_token"] = found["power"] * (ended - began) * 1e-9 / output_tokens
@@ -86,7 +89,7 @@ class GpuWatch:
         ]
         if len(counted) > 1 and counted[-1][0] > counted[0][0]:
             return (counted[-1][1] - counted[0][1]) / ((counted[-1][0] - counted[0][0]) * 1e-9)
-        return _mean(iter(_sums(inside, lambda sample: sample.power_w)))
+        return _mean(map(sum, _told(inside, lambda sample: sample.power_w)))
 
 
 def settled(
@@ -121,14 +124,14 @@ def _moved(gpu: GpuInfo, old: GpuSample, new: GpuSample) -> str:
     return ""
 
 
-def _sums(
+def _told(
     inside: Sequence[tuple[int, list[GpuSample]]], value: Callable[[GpuSample], float | None]
-) -> list[float]:
-    """Sum over the GPUs, for every moment at which all of them told it."""
+) -> list[list[float]]:
+    """Values of the GPUs, for every moment at which all of them told theirs."""
     told = ([value(sample) for sample in samples] for _, samples in inside)
-    return [sum(v for v in values if v is not None) for values in told if None not in values]
+    return [[v for v in values if v is not None] for values in told if None not in values]
 
 
-def _mean(values: Iterator[float]) -> float | None:
+def _mean(values: Iterable[float]) -> float | None:
     found = list(values)
     return sum(found) / len(found) if found else None

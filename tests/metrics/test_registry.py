@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from pytest_llmbench.errors import UsageError
 from pytest_llmbench.metrics.registry import METRICS, metric
 
-UNITS = {"s", "tok", "tok/s", "req/s", "tok/s/GPU", "ratio", "W", "J/tok", "bytes"}
+UNITS = {"s", "tok", "tok/s", "req/s", "tok/s/GPU", "ratio", "W", "J/tok", "bytes", "MHz", "°C"}
+DOCUMENT = Path(__file__).parents[2] / "docs" / "metrics.md"
 
 
 @pytest.mark.parametrize("name", METRICS)
@@ -21,6 +24,14 @@ def test_each_metric_is_defined(name: str) -> None:
     assert len(found.definition) > 10
     assert not found.definition.endswith(".")
     assert found.smallest_effect >= 0
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_each_metric_is_in_the_document(name: str) -> None:
+    """With its unit."""
+    rows = [line.split("|") for line in DOCUMENT.read_text("utf-8").splitlines() if line.startswith("|")]
+    (unit,) = (row[2].strip() for row in rows if f"`{name}`" in row[1])
+    assert unit == metric(name).unit
 
 
 def test_directions() -> None:

@@ -39,9 +39,10 @@ def watched(found: Listed) -> tuple[GpuWatch, int, int]:
 
 
 def test_sums_over_the_gpus(tmp_path: Path) -> None:
-    """Power and memory are those of all of them, utilization their mean; energy is power by time."""
-    busy = {"power_w": 300.0, "memory_bytes": 10, "utilization": 0.5}
+    """Power and memory are those of all of them; the slowest clock and the highest temperature count."""
+    busy = {"power_w": 300.0, "memory_bytes": 10, "utilization": 0.5, "clock_mhz": 1980, "temperature_c": 60}
     hot = {"power_w": 400.0, "memory_bytes": 20, "utilization": 1.0, "throttled": ["thermal"]}
+    hot |= {"clock_mhz": 1755, "temperature_c": 85}
     watch, began, ended = watched(inventory(tmp_path, busy, hot))
     values = watch.values(began, ended, 7.0)
     seconds = (ended - began) * 1e-9
@@ -49,6 +50,8 @@ def test_sums_over_the_gpus(tmp_path: Path) -> None:
         "power": 700.0,
         "gpu_memory": 30,
         "gpu_util": 0.75,
+        "gpu_clock": 1755,
+        "gpu_temperature": 85,
         "energy_per_output_token": pytest.approx(100.0 * seconds),
     }
     assert watch.throttled() == ("GPU 1: thermal",)
