@@ -13,6 +13,7 @@ import pytest
 from _pytest.junitxml import LogXML
 
 from pytest_llmbench.baselines.store import BaselineStore
+from pytest_llmbench.counting import counted
 from pytest_llmbench.errors import LLMBenchError
 from pytest_llmbench.records import ResultRecord, SessionRecord, UnmeasuredRecord
 from pytest_llmbench.reports.document import Document, make_document
@@ -179,7 +180,7 @@ class Reporting:
         if starts := document.session.server_starts:
             terminal.write_line(f"servers started: {starts}")
         if (name := self._session.settings.get("save")) is not None:
-            told = f"{len(self._saved)} cells saved; compare with --bench-compare={name}"
+            told = f"{counted(len(self._saved), 'cell')} saved; compare with --bench-compare={name}"
             why = "no valid result" if document.session.complete else "the session was interrupted"
             terminal.write_line(f"baseline {name!r}: {told if self._saved else f'nothing saved: {why}'}")
 

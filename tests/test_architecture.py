@@ -20,7 +20,7 @@ _MODULES = {
 }
 
 _LAYERS = (
-    {"errors"},
+    {"errors", "counting"},
     {"records", "files", "shared_files", "termination"},
     {"slots"},
     {"spec", "client", "models", "backends", "metrics", "search"},

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_llmbench.calibration.figures import ACCURATE_P99, LevelFigures, carried_rate
 from pytest_llmbench.calibration.level import measure_level, most_streams, requests_for
 from pytest_llmbench.client.generator import LoadGenerator
+from pytest_llmbench.counting import counted
 from pytest_llmbench.files import json_text, make_folder, write_atomically
 from pytest_llmbench.reports.environment import collect_environment
 
@@ -121,16 +122,17 @@ def _findings(levels: Iterable[LevelFigures]) -> list[str]:
     """Say what should not be."""
     notes = []
     for level in levels:
+        streams = counted(level.streams, "stream")
         if level.outside_share:
             notes.append(
-                f"{level.streams} streams: {level.outside_share:.2%} of chunks arrived outside of their"
+                f"{streams}: {level.outside_share:.2%} of chunks arrived outside of their"
                 " stated uncertainty; this is a fault of the client, please report it"
             )
         if level.failed:
-            notes.append(f"{level.streams} streams: {level.failed} of {level.requests} requests failed")
+            notes.append(f"{streams}: {level.failed} of {counted(level.requests, 'request')} failed")
         if level.unmatched > level.failed:
             notes.append(
-                f"{level.streams} streams: {level.unmatched - level.failed} answers had other chunks"
+                f"{streams}: {counted(level.unmatched - level.failed, 'answer')} had other chunks"
                 " than were sent"
             )
     return notes

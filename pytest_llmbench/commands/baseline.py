@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pytest_llmbench.baselines.comparability import changes, mismatches
 from pytest_llmbench.baselines.model import Baseline
 from pytest_llmbench.baselines.store import BaselineStore, check_name
+from pytest_llmbench.counting import counted
 from pytest_llmbench.errors import UsageError, nearest
 
 if TYPE_CHECKING:
@@ -90,11 +91,8 @@ def _list(store: BaselineStore, _arguments: argparse.Namespace) -> list[str]:
 
 def _size(baseline: Baseline) -> str:
     dates = [when[:10] for when in baseline.sessions.values()]
-    cells, sessions = len(baseline.cells), len(dates)
-    return (
-        f"{cells} cell{'s' * (cells != 1)}, {sessions} session{'s' * (sessions != 1)},"
-        f" {dates[0]} to {dates[-1]}"
-    )
+    cells, sessions = counted(len(baseline.cells), "cell"), counted(len(dates), "session")
+    return f"{cells}, {sessions}, {dates[0]} to {dates[-1]}"
 
 
 def _show(store: BaselineStore, arguments: argparse.Namespace) -> list[str]:
@@ -104,8 +102,8 @@ def _show(store: BaselineStore, arguments: argparse.Namespace) -> list[str]:
         lines.append(cell)
         for session, entry in sorted(entries.items(), key=lambda item: item[1].started_at):
             version = entry.treatment.version or "version unknown"
-            count = len(entry.replicates)
-            lines.append(f"  {session}  {entry.started_at[:16]}  {count} replicates  {version}")
+            count = counted(len(entry.replicates), "replicate")
+            lines.append(f"  {session}  {entry.started_at[:16]}  {count}  {version}")
     return lines
 
 
@@ -143,8 +141,7 @@ def _promote(store: BaselineStore, arguments: argparse.Namespace) -> list[str]:
 
 def _beside(entry: SessionEntry, there: Mapping[str, SessionEntry], session: str) -> str:
     """Say what an entry is, beside what its cell has already."""
-    count = len(entry.replicates)
-    told = [f"{count} replicate{'s' * (count != 1)}", entry.treatment.version or "version unknown"]
+    told = [counted(len(entry.replicates), "replicate"), entry.treatment.version or "version unknown"]
     if session in there:
         told.append("was there already")
     elif there:
@@ -158,7 +155,8 @@ def _beside(entry: SessionEntry, there: Mapping[str, SessionEntry], session: str
 
 def _prune(store: BaselineStore, arguments: argparse.Namespace) -> list[str]:
     dropped = store.prune(arguments.baseline, arguments.keep)
-    return [f"{arguments.baseline}: {dropped} entries dropped; {_size(store.load(arguments.baseline))}"]
+    left = _size(store.load(arguments.baseline))
+    return [f"{arguments.baseline}: {counted(dropped, 'entry', 'entries')} dropped; {left}"]
 
 
 _ACTIONS = {"list": _list, "show": _show, "promote": _promote, "merge": _merge, "prune": _prune}

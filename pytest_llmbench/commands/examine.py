@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from pytest_llmbench.client.priority import real_time
+from pytest_llmbench.counting import counted
 from pytest_llmbench.errors import LLMBenchError
 from pytest_llmbench.models.cache import cache_dir
 from pytest_llmbench.runtimes.containers.daemon import connect, daemon_shortage, daemon_url
@@ -150,15 +151,16 @@ def _hub() -> Iterator[Finding]:
 
 
 def _client() -> Iterator[Finding]:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = counted(count, "core")
     clock = "kernel time stamps" if sys.platform == "linux" else "user-space clock"
     with real_time() as granted:
         pass
     if granted:
-        yield Finding("ok", "client", f"{cores} cores, {clock}, real-time priority")
+        yield Finding("ok", "client", f"{cores}, {clock}, real-time priority")
     else:
         remedy = "let it: ulimit -r 1 (rtprio in /etc/security/limits.conf); it measures without, less surely"
-        yield Finding("--", "client", f"{cores} cores, {clock}, no real-time priority", remedy)
+        yield Finding("--", "client", f"{cores}, {clock}, no real-time priority", remedy)
 
 
 EXAMINATIONS: tuple[Callable[[], Iterator[Finding]], ...] = (

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_llmbench.commands.engines import ask_pytest
 from pytest_llmbench.commands.planned import add_config
+from pytest_llmbench.counting import counted
 from pytest_llmbench.errors import UsageError, nearest
 from pytest_llmbench.files import json_text
 from pytest_llmbench.planning import read_plan
@@ -92,8 +93,7 @@ def _table(plan: Plan) -> str:
     if plan.dropped:
         lines += ["", "dropped:"]
         lines += [f"{one.deployment.id:<{width}}  {_reason(one)}" for one in plan.dropped]
-    many = "" if len(plan.deployments) == 1 else "s"
-    lines += ["", f"{len(plan.deployments)} deployment{many}, {len(plan.dropped)} dropped"]
+    lines += ["", f"{counted(len(plan.deployments), 'deployment')}, {len(plan.dropped)} dropped"]
     lines += ["nothing is left to run: pytest refuses this selection"] if _nothing_left(plan) else []
     lines += [""]
     return "\n".join(lines)

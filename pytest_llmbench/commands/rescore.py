@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_llmbench.commands.sessions import take_session
+from pytest_llmbench.counting import counted
 from pytest_llmbench.errors import UsageError
 from pytest_llmbench.evals.replies import read_replies
 from pytest_llmbench.evals.rescoring import eval_of, load_eval, rescore
@@ -106,12 +107,12 @@ def _one(file: Path, own: Eval | None, document: Document | None, session: Path)
 
 
 def _told(cell: str, count: int, new: Rescored, before: EvalRecord | None) -> str:
-    lines = [f"{cell}: {count} replies, scored by {new.scorer}"]
+    lines = [f"{cell}: {counted(count, 'reply', 'replies')}, scored by {new.scorer}"]
     for name, score in new.scores.items():
         old = before.scores.get(name) if before else None
         lines.append(f"  {name} {f'{score_text(old)} -> ' if old else ''}{score_text(score)}")
     if before is not None:
         changed = new.changed(before)
         named = f": {keys_text(changed)}" * bool(changed)
-        lines.append(f"  {len(changed)} prompts got another verdict{named}")
+        lines.append(f"  {counted(len(changed), 'prompt')} got another verdict{named}")
     return "\n".join(lines) + "\n"

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from pytest_llmbench.counting import counted
 from pytest_llmbench.errors import StatisticsError, UsageError, nearest
 from pytest_llmbench.evals.scores import scores_of
 
@@ -80,6 +81,6 @@ class EvalResult:
             raise UsageError(message)
         mean = self.scores[name].mean
         if mean is None:
-            message = f"{self.eval.name}.{name}: none of {self.asked} prompts could be scored"
+            message = f"{self.eval.name}.{name}: none of {counted(self.asked, 'prompt')} could be scored"
             raise StatisticsError(message)
         return mean

@@ -114,7 +114,7 @@ def _closed_loop(starts: list[int], ends: list[int], streams: int, whole: tuple[
     rounds = [index for index in range(middle, last + 1, streams) if ends[index] >= starts[streams - 1]]
     if len(rounds) <= MIN_ROUNDS or ends[rounds[0]] == ends[rounds[-1]]:
         needed = streams * (MIN_ROUNDS + 1) + middle
-        why = f"{len(ends)} requests are too few for {streams} streams ({needed} would do)"
+        why = f"too few requests for {streams} streams ({needed} would do, not {len(ends)})"
         if len(ends) >= needed:
             why = "requests ended before all streams had begun"
         note = f"the run never reached a steady state: {why}, so throughput is that of the whole run"

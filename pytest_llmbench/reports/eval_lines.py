@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_llmbench.counting import counted
 from pytest_llmbench.reports.eval_wording import below_floor, discordant_lines, paired_text, score_text
 from pytest_llmbench.reports.lines import Line, capped
 
@@ -29,7 +30,7 @@ def _of_one(result: ResultRecord, evaluation: EvalRecord, names: Names) -> Itera
     where = f"{result.deployment.id} " * names.several + f"{evaluation.name} {result.load.id}"
     where += f" r{result.replicate:02d}" * (result.replicate > 1)
     scores = ", ".join(f"{name} {score_text(score)}" for name, score in evaluation.scores.items())
-    yield Line("eval", "none", f"{where}, {evaluation.asked} prompts: {scores}")
+    yield Line("eval", "none", f"{where}, {counted(evaluation.asked, 'prompt')}: {scores}")
     for text in below_floor(evaluation):
         yield Line("", "none", text)
     verdict = result.verdict

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_llmbench.counting import counted
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -46,7 +48,8 @@ def paired_text(pair: PairedRecord) -> str:
     """Say what became of one score."""
     text = (
         f"{pair.score} {pair.baseline * 100:.1f} % -> {pair.candidate * 100:.1f} %"
-        f" ({len(pair.lost)} lost, {len(pair.gained)} gained of {pair.prompts} prompts, p {pair.p:.2g})"
+        f" ({len(pair.lost)} lost, {len(pair.gained)} gained of {counted(pair.prompts, 'prompt')},"
+        f" p {pair.p:.2g})"
     )
     if pair.verdict == "inconclusive":
         text += f"; a loss of {pair.detectable * 100:.1f} points would be found four times in five"
@@ -97,13 +100,13 @@ def eval_notes(evaluation: EvalRecord, unscored: str) -> list[str]:
     asked, notes = evaluation.asked, []
     if evaluation.subset_seed is not None:
         seed = evaluation.subset_seed
-        notes.append(f"a subset: {asked} of {evaluation.prompts} prompts, drawn with seed {seed}")
+        notes.append(f"a subset: {asked} of {counted(evaluation.prompts, 'prompt')}, drawn with seed {seed}")
     if evaluation.truncated:
         limit = evaluation.max_tokens
         notes.append(f"{evaluation.truncated} of {asked} replies were cut off at {limit} tokens")
     missing = max((score.unscored for score in evaluation.scores.values()), default=0)
     if missing:
-        notes.append(f"{missing} verdicts are missing" + (f": {unscored}" if unscored else ""))
+        notes.append(f"{counted(missing, 'verdict')} missing" + (f": {unscored}" if unscored else ""))
     if evaluation.same < evaluation.repeated:
         differing = evaluation.repeated - evaluation.same
         notes.append(
@@ -119,7 +122,7 @@ def eval_notes(evaluation: EvalRecord, unscored: str) -> list[str]:
     if evaluation.template_tokens == 0:
         notes.append("the server's chat template adds nothing to a prompt")
     if evaluation.retried:
-        notes.append(f"{evaluation.retried} prompts were asked again after the connection failed")
+        notes.append(f"{counted(evaluation.retried, 'prompt')} asked again after the connection failed")
     if evaluation.resumed:
         notes.append(f"{evaluation.resumed} of {asked} replies were resumed from an interrupted session")
     return notes

@@ -6,6 +6,8 @@ import re
 import textwrap
 from typing import TYPE_CHECKING, NamedTuple
 
+from pytest_llmbench.counting import counted
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
@@ -73,7 +75,7 @@ class Names:
     def counted(self, cells: Collection[str]) -> str:
         """Count cells and name a few: `2 cells (short c001, long c001)`."""
         named = self.some(cells)
-        return named if named.startswith("all ") else f"{len(cells)} cell{'s' * (len(cells) != 1)} ({named})"
+        return named if named.startswith("all ") else f"{counted(len(cells), 'cell')} ({named})"
 
 
 def shared(told: Iterable[tuple[str, str]]) -> list[tuple[str, list[str]]]:

@@ -10,6 +10,7 @@ from rich.text import Text
 from pytest_llmbench.baselines.distributions import wilson
 from pytest_llmbench.baselines.limits import Limit
 from pytest_llmbench.baselines.sight import PAIRS, SESSIONS
+from pytest_llmbench.counting import counted
 from pytest_llmbench.reports.comparison_table import metric_name
 from pytest_llmbench.reports.lines import Names, fold
 from pytest_llmbench.reports.rendering import render
@@ -86,7 +87,8 @@ class Noise:
         """Render as text that ends in a newline; the option, which is there to be copied, is not folded."""
         sessions, counts = len(self.baseline.sessions), {one.replicates for one in self.cells}
         span = f"{min(counts)} to {max(counts)}" if len(counts) > 1 else str(*counts)
-        title = f"noise of {self.baseline.name!r}: {sessions} sessions of {span} replicates"
+        of = f"{counted(sessions, 'session')} of {span} replicate{'s' * (counts != {1})}"
+        title = f"noise of {self.baseline.name!r}: {of}"
         what = "coefficients of variation in %, 90 % sure to lie within the brackets"
         seen = f"{self.alpha:.2g}"
         sections: list[list[RenderableType]] = [
@@ -159,7 +161,7 @@ class Noise:
         low, high = wilson(failed, sessions)
         which = f" ({', '.join(self.alarms.failed)})" if failed else ""
         told = f"false alarms: {failed} of {sessions} sessions{which} would have failed against the others;"
-        verdicts = f"verdicts on {self.alarms.cells} cells: {self.alarms.regressed} regressed,"
+        verdicts = f"verdicts on {counted(self.alarms.cells, 'cell')}: {self.alarms.regressed} regressed,"
         return [
             f"{told} meant are 5 %, and these say {low * 100:.0f} to {high * 100:.0f} %",
             f"{verdicts} {self.alarms.improved} improved, though nothing has changed",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 
+from pytest_llmbench.counting import counted
 from pytest_llmbench.telemetry.gpu import GpuInfo
 from pytest_llmbench.telemetry.inventory import host_inventory
 from pytest_llmbench.telemetry.visible import visible
@@ -35,4 +36,4 @@ def gpu_shortage(wanted: int) -> str | None:
     found = len(list_gpus()) if wanted else 0
     if found >= wanted:
         return None
-    return f"needs {wanted} GPU{'s' if wanted > 1 else ''}, found {found}"
+    return f"needs {counted(wanted, 'GPU')}, found {found}"

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from pytest_llmbench.counting import counted
 from pytest_llmbench.errors import ServerError
 from pytest_llmbench.shared_files import lock_folder
 from pytest_llmbench.slots import Held, Holder, SlotFile, wait_for
@@ -61,10 +62,9 @@ class GpuPool:
         fitting, why = self._fitting(deployment)
         if len(fitting) >= deployment.gpus:
             return None
-        plural = "s" if deployment.gpus > 1 else ""
         name = f" ({deployment.gpu_name})" if deployment.gpu_name else ""
         exactly = f" {', '.join(deployment.gpu_ids)}" if deployment.gpu_ids else ""
-        text = f"needs {deployment.gpus} GPU{plural}{exactly}{name}, found {len(fitting)}"
+        text = f"needs {counted(deployment.gpus, 'GPU')}{exactly}{name}, found {len(fitting)}"
         return f"{text}: {why}" if why else text
 
     @contextmanager
@@ -193,8 +193,7 @@ class GpuPool:
         return f"{used / 2**30:.1f} GiB of GPU {gpu.label} are in use{by}"
 
     def _wanted(self, deployment: Deployment) -> str:
-        plural = "s" if deployment.gpus > 1 else ""
-        return f"{deployment.gpus} GPU{plural}"
+        return counted(deployment.gpus, "GPU")
 
     def _holders(self, fitting: Sequence[GpuInfo]) -> str:
         holders: dict[Holder, list[str]] = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import product
 from typing import TYPE_CHECKING, NamedTuple
 
+from pytest_llmbench.counting import counted
 from pytest_llmbench.spec.files import AUTO, GpuRequest
 from pytest_llmbench.spec.impossible import largest_tp
 from pytest_llmbench.spec.layers import sourced
@@ -150,7 +151,7 @@ def _checked(choice: Choice, layer: Layer, index: int, *, stated: bool) -> Combi
     if count >= needed or (count == 0 and (stated or needed == 1)):  # ranks can share a CPU
         return Combination(layer)
     factors = " x ".join(f"{name} {size}" for name, size in sizes.items())
-    text = f"{factors} needs {needed} GPUs, this asks for {count}"
+    text = f"{factors} needs {counted(needed, 'GPU')}, this asks for {count}"
     places = choice.node.at("gpus") if choice.node else None
     if places and stated:
         key = f"{choice.key}.gpus" if not places.items else key_path(f"{choice.key}.gpus", index)

@@ -18,6 +18,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
+from pytest_llmbench.counting import counted
 from pytest_llmbench.spec.base import Spec
 from pytest_llmbench.spec.deployment import ArgValue, ImageType, RuntimeName
 from pytest_llmbench.spec.evals import EvalSettings
@@ -139,7 +140,7 @@ class GpuRequest(_Shape):
             raise ValueError(message)
         for chosen in self.prefer or ():
             if len(chosen) != self.count:
-                message = f"'prefer' has a set of {len(chosen)} GPUs, {self.count} are asked for"
+                message = f"'prefer' has a set of {counted(len(chosen), 'GPU')}, not of {self.count}"
                 raise ValueError(message)
         return self
 

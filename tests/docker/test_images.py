@@ -108,7 +108,7 @@ def test_a_moved_tag_stands_beside_the_verdict(client: Client, registry: Registr
     reference = f"{registry.address}/llama:2"
     first = push(client, IMAGE, reference)
     settings = {"image": reference}
-    assert "1 cells saved" in Run(tmp_path, "--bench-save=main", settings=settings).finish()
+    assert "1 cell saved" in Run(tmp_path, "--bench-save=main", settings=settings).finish()
     forget(client, reference)
     container = client.containers.create(IMAGE)
     other = container.commit("llmbench/other", "1", changes="LABEL moved=yes")

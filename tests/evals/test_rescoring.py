@@ -54,7 +54,7 @@ def test_says_what_changed(session: Path, tmp_path: Path, capsys: pytest.Capture
     assert capsys.readouterr().out == (
         "a/sums/c004: 2 replies, scored by sums 2\n"
         "  right 50.0 % (9.5-90.5) -> 100.0 % (34.2-100.0)\n"
-        "  1 prompts got another verdict: b\n"
+        "  1 prompt got another verdict: b\n"
     )
     assert (session / "report.json").read_bytes() == before
 

@@ -154,5 +154,5 @@ def test_nothing_to_ask_and_nothing_to_score(tmp_path: Path) -> None:
         with pytest.raises(MeasurementError, match="sums has no prompts"):
             run(server.url, tmp_path / "r.jsonl", eval_=Sums(0))
         result = run(server.url, tmp_path / "r.jsonl", eval_=Sums(1))
-    with pytest.raises(StatisticsError, match=r"sums\.told: none of 1 prompts could be scored"):
+    with pytest.raises(StatisticsError, match=r"sums\.told: none of 1 prompt could be scored"):
         _ = result["told"]

@@ -82,7 +82,7 @@ def test_a_few_rounds_in_step_are_the_whole_run() -> None:
     found = window(traces, 4, whole=(START, START + round(4e9 * _seconds(20))))
     assert not found.reached
     assert found.note == (
-        "the run never reached a steady state: 16 requests are too few for 4 streams (21 would do), so"
+        "the run never reached a steady state: too few requests for 4 streams (21 would do, not 16), so"
         " throughput is that of the whole run"
     )
     assert throughput(traces, found).request == pytest.approx(4 / _seconds(20))

@@ -90,13 +90,13 @@ def test_notes_tell_what_a_reader_of_the_scores_should_know() -> None:
     assert notes == [
         "a subset: 2 of 9 prompts, drawn with seed 3",
         "1 of 2 replies were cut off at 100 tokens",
-        "1 verdicts are missing: get the data",
+        "1 verdict missing: get the data",
         "the server is not deterministic: 1 of 4 prompts asked twice were answered otherwise the second time",
         (
             "the chat template is not what it seems: 2 of 8 prompts had other numbers of tokens than the"
             " server counts when it renders them"
         ),
         "the server's chat template adds nothing to a prompt",
-        "1 prompts were asked again after the connection failed",
+        "1 prompt asked again after the connection failed",
         "1 of 2 replies were resumed from an interrupted session",
     ]

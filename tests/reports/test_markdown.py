@@ -40,5 +40,5 @@ def test_verdicts_come_first_the_worst_on_top(make: MakeDocument) -> None:
 def test_without_a_comparison_it_is_what_was_measured(make: MakeDocument) -> None:
     """Nothing in a text can break the table."""
     text = render_markdown(make(noted(result_of(), invalid="a|b <script>")))
-    assert text.startswith("## 1 cells measured, 1 invalid")
+    assert text.startswith("## 1 cell measured, 1 invalid")
     assert "a\\|b &lt;script>" in text

@@ -56,7 +56,7 @@ _DEGREE = "must be a whole number of at least 1, or auto"
         ("models: [{id: a, gpus: {name: H100}}]\n", "a.yaml:1: models[0].gpus: needs 'count', or 'ids'"),
         (
             "models: [{id: a, gpus: {count: 2, prefer: [[0]]}}]\n",
-            "a.yaml:1: models[0].gpus: 'prefer' has a set of 1 GPUs, 2 are asked for",
+            "a.yaml:1: models[0].gpus: 'prefer' has a set of 1 GPU, not of 2",
         ),
         (
             "rules:\n  - {when: {tp: 1}, reason: no}\n",
