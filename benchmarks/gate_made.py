@@ -48,7 +48,7 @@ class Scenario:
     notice, since neither side's mean enters the variance. It slows every metric, or the TTFT alone. Gated
     is the TTFT, or all `metrics` that are gated by default. `counted` is the share of repetitions in which
     `any` cell is `regressed` though none was slowed, or of slowed cells that are `found`, or `claimed` to
-    pass.
+    pass. `starts` are the candidate's; sessions of the baseline have three.
     """
 
     name: str
@@ -57,6 +57,7 @@ class Scenario:
     cells: int = 60
     sessions: int = 10
     session_cv: float = 0.02
+    starts: int = REPLICATES
     shared: bool = False
     metrics: int = 1
     effect: float = 0.0
@@ -145,7 +146,9 @@ def _against_sessions(rng: np.random.Generator, scenario: Scenario) -> list[Verd
     }
     reference, rules = Reference(Baseline("main", cells)), _rules(scenario)
     return [
-        judge_sessions(list(cells[f"c{cell}"].values()), _stored(values[cell, -1]), reference, rules).verdict
+        judge_sessions(
+            list(cells[f"c{cell}"].values()), [_stored(values[cell, -1, : scenario.starts])], reference, rules
+        ).verdict
         for cell in range(scenario.cells)
     ]
 

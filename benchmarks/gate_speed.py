@@ -92,7 +92,7 @@ def main() -> None:
     began = time.monotonic(), time.process_time()
     reference = Reference(baseline)
     for entries in baseline.cells.values():
-        judge_sessions(list(entries.values()), now, reference, rules)
+        judge_sessions(list(entries.values()), [now], reference, rules)
     told("judged", began)
 
 

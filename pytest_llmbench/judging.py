@@ -14,6 +14,7 @@ from pytest_llmbench.baselines.sides import Pairs
 from pytest_llmbench.baselines.store import BaselineStore, check_name
 from pytest_llmbench.baselines.values import replicates_of
 from pytest_llmbench.baselines.wording import judged_message
+from pytest_llmbench.counting import counted
 from pytest_llmbench.errors import InvalidMeasurement, Judged, Regression, UsageError
 from pytest_llmbench.evals.judge import judge_evaluation
 from pytest_llmbench.records import VerdictRecord
@@ -28,15 +29,13 @@ if TYPE_CHECKING:
     from pytest_llmbench.records import EnvironmentRecord, ResultRecord
     from pytest_llmbench.settings import Settings
 
-__all__ = ["ANCHOR", "RERUNS", "Judge"]
+__all__ = ["RERUNS", "Judge"]
 
 RERUNS = 2
 """Replicates that `--bench-inconclusive=rerun` may add; known beforehand, so that alpha can be shared out.
 
 Even, so that pairs of an A/B that are added begin with either side as often.
 """
-ANCHOR = "anchor"
-"""The baseline that never moves, if there is one of this name."""
 
 
 class Judge:
@@ -73,8 +72,8 @@ class Judge:
         if name is not None:
             self.baseline = store.load(name or store.default_name())
             self._reference = Reference(self.baseline)
-            if ANCHOR in store.names() and self.baseline.name != ANCHOR:
-                self._anchor = Reference(store.load(ANCHOR))
+            if (anchor := store.anchor(self.baseline)) is not None:
+                self._anchor = Reference(anchor)
         if (save := settings.get("save")) is not None:
             check_name(save)
 
@@ -148,7 +147,7 @@ class Judge:
             return verdict
         left = self.replicates + self.reruns - replicate
         if left > 0:
-            message = f"inconclusive; {left} more replicate{'s' * (left != 1)} may decide"
+            message = f"inconclusive; {counted(left, 'more replicate')} may decide"
             return verdict.model_copy(update={"message": message})
         return verdict
 
@@ -171,11 +170,7 @@ class Judge:
         name = self._reference.baseline.name
         if last.replicate not in self.looks:
             return self._later(last.replicate, name)
-        verdict = judge_cell(results, self._reference, environment, rules)
-        if self._anchor is None or verdict.rule == "none":
-            return verdict
-        drift = judge_cell(results, self._anchor, environment, rules).comparisons
-        return verdict.model_copy(update={"anchor": ANCHOR if drift else None, "drift": drift})
+        return judge_cell(results, self._reference, environment, rules, self._anchor)
 
     def _verdict_of_sides(
         self,
@@ -203,7 +198,7 @@ class Judge:
 
     def _later(self, replicate: int, baseline: str) -> VerdictRecord:
         following = next((look for look in self.looks if look > replicate), replicate)
-        message = f"judged with the last of {following} replicates"
+        message = f"judged with the last of {counted(following, 'replicate')}"
         return VerdictRecord(verdict="none", baseline=baseline, message=message)
 
     def failure(self, result: ResultRecord) -> Judged | None:
@@ -212,7 +207,9 @@ class Judge:
         if verdict.verdict == "invalid":
             failures = [failure for run in result.runs for failure in run.failures]
             lines = [f"invalid measurement: {reason}" for reason in result.validity.reasons]
-            lines += [f"{failure.count} requests failed: {failure.message}" for failure in failures[:3]]
+            lines += [
+                f"{counted(failure.count, 'request')} failed: {failure.message}" for failure in failures[:3]
+            ]
             lines.append(f"{result.cell} was not judged and will not enter a baseline")
             return InvalidMeasurement("\n".join(lines))
         if verdict.verdict in FAILING and result.evaluation is not None:

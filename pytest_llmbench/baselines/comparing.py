@@ -10,11 +10,11 @@ from pytest_llmbench.baselines.reference import Reference
 from pytest_llmbench.records import VerdictRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from pytest_llmbench.baselines.model import Baseline, SessionEntry
 
-__all__ = ["Compared", "compare", "newest"]
+__all__ = ["Compared", "compare", "newest", "without"]
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,8 @@ class Compared:
     """Cells of the second that cannot be compared, and why."""
     evals: tuple[str, ...] = ()
     """Cells of evals that both have; they are judged prompt by prompt, elsewhere."""
+    shared: tuple[str, ...] = ()
+    """Sessions of the second that the first has as well: none was compared with itself."""
 
 
 def newest(entries: Mapping[str, SessionEntry]) -> dict[str, SessionEntry]:
@@ -42,11 +44,17 @@ def newest(entries: Mapping[str, SessionEntry]) -> dict[str, SessionEntry]:
     }
 
 
-def compare(a: Baseline, b: Baseline, rules: Rules) -> Compared:
-    """Judge `b` against `a`. `rules.alpha` is the whole's, and is shared by the cells that both have.
+def without(baseline: Baseline, sessions: Collection[str]) -> Baseline:
+    """Leave these sessions out: none is evidence against itself, wherever else it was saved."""
+    return baseline.only([session for session in baseline.sessions if session not in sessions])
 
-    Of each cell of `b` the sessions of its newest treatment are judged together. A cell that was measured
-    by `b` but not so that it could be used is `invalid`, as it is for a test.
+
+def compare(a: Baseline, b: Baseline, rules: Rules, anchor: Baseline | None = None) -> Compared:
+    """Judge `b` against `a`, and against the fixed `anchor` as well if there is one.
+
+    `rules.alpha` is the whole's, and is shared by the cells that both have. Of each cell of `b` the sessions
+    of its newest treatment are judged together. A cell that was measured by `b` but not so that it could be
+    used is `invalid`, as it is for a test.
     """
     evals = {
         cell
@@ -54,13 +62,21 @@ def compare(a: Baseline, b: Baseline, rules: Rules) -> Compared:
         for cell, entries in side.cells.items()
         if any(entry.evaluation is not None for entry in entries.values())
     }
-    both = [cell for cell in b.cells if cell in a.cells and cell not in evals]
+    measured = {cell: newest(entries) for cell, entries in b.cells.items()}
+    own = {session for entries in measured.values() for session in entries}
+    others = without(a, own)
+    both = [cell for cell in b.cells if cell in others.cells and cell not in evals]
     rules = replace(rules, alpha=rules.alpha / max(1, len(both)))
-    reference = Reference(a)
+    reference, fixed = Reference(others), Reference(without(anchor, own)) if anchor else None
     verdicts = {
-        cell: judge_entries(cell, list(newest(b.cells[cell]).values()), reference, rules) for cell in both
+        cell: judge_entries(cell, list(measured[cell].values()), reference, rules, fixed) for cell in both
     }
     left_out = {cell: why for cell, why in b.left_out.items() if cell not in b.cells}
+    left_out |= {
+        cell: f"{a.name} has no other session of it"
+        for cell in b.cells
+        if cell in a.cells and cell not in others.cells
+    }
     for cell, why in left_out.items():
         if cell in a.cells and why.startswith("invalid"):
             verdicts[cell] = VerdictRecord(verdict="invalid", baseline=a.name, message=why)
@@ -69,5 +85,6 @@ def compare(a: Baseline, b: Baseline, rules: Rules) -> Compared:
         only_a=tuple(sorted(a.cells.keys() - b.cells.keys() - left_out.keys())),
         only_b=tuple(sorted(b.cells.keys() - a.cells.keys())),
         left_out={cell: why for cell, why in left_out.items() if cell not in verdicts},
-        evals=tuple(sorted(evals & a.cells.keys() & b.cells.keys())),
+        evals=tuple(sorted(evals & others.cells.keys() & b.cells.keys())),
+        shared=tuple(session for session in a.sessions if session in own),
     )

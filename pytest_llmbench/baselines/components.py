@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from pytest_llmbench.baselines.inference import Spread, spread
+from pytest_llmbench.baselines.inference import Spread, fraction, spread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -88,7 +88,7 @@ def _component(
 
 def _cv(variance: float) -> float:
     """Coefficient of variation of what has this variance in logarithms; no variance is below zero."""
-    return math.sqrt(math.expm1(max(0.0, variance)))
+    return math.sqrt(fraction(max(0.0, variance)))
 
 
 @lru_cache(maxsize=64)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from pytest_llmbench.baselines.inference import fraction
 from pytest_llmbench.baselines.values import average, session_value
 from pytest_llmbench.metrics.registry import METRICS
 from pytest_llmbench.records import MetricComparison
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["by_statistics", "by_threshold", "too_few_requests"]
 
 CONFIDENCE_TAIL = 0.05
+_MEDIAN_SHARE = 2 / 3
+"""Of what the mean needs the median start needs so much: more costs power, with less one start decides."""
 _REQUESTS_NEEDED = {"p95": 200, "p99": 1000}
 
 
@@ -39,32 +42,29 @@ def by_statistics(
     *,
     alpha: float,
     rule: Literal["sessions", "pairs"],
-    advisory: bool = False,
 ) -> MetricComparison:
     """Decide by an estimate of log(candidate / baseline); `alpha` is this metric's share of the whole.
 
-    `regressed` if it is significantly worse and by at least the limit; `improved` the mirror image; `pass` if
-    it is worse by less than the limit with 95 % confidence; else `inconclusive`. `baseline` is in the unit of
-    the metric.
+    `regressed` if it is significantly worse and by at least the limit, and the median start by two thirds of
+    that; `improved` the mirror image; `pass` if it is worse by less than the limit with 95 % confidence; else
+    `inconclusive`. `baseline` is in the unit of the metric.
     """
     known = METRICS[limit.metric]
     worse = 1 if known.direction == "lower" else -1
     # What matters: a fraction, but never less than what is something to a person.
     smallest = max(limit.allowed, known.smallest_effect / baseline)
     matters = math.log1p(smallest) if worse > 0 else -math.log1p(-min(smallest, 0.999))
-    effect = worse * estimate.effect
-    p_worse, p_better = estimate.p_above(), estimate.p_below()
-    if worse < 0:
-        p_worse, p_better = p_better, p_worse
+    critical = estimate.critical(alpha, matters)
+    effect, middle = worse * estimate.effect, worse * estimate.middle
+    # One start that is far from the others moves their mean, and not their median.
+    alone = abs(effect) >= critical and math.copysign(1, effect) * middle < _MEDIAN_SHARE * critical
     low, high = estimate.bounds(CONFIDENCE_TAIL)
     verdict: VerdictName = "inconclusive"
-    if p_worse <= alpha and effect >= matters:
-        verdict = "regressed"
-    elif p_better <= alpha and effect <= -matters:
-        verdict = "improved"
+    if abs(effect) >= critical and not alone:
+        verdict = "regressed" if effect > 0 else "improved"
     elif (high if worse > 0 else -low) < matters:
         verdict = "pass"
-    change = math.expm1(estimate.effect)
+    change = fraction(estimate.effect)
     return MetricComparison(
         metric=limit.key,
         baseline=baseline,
@@ -73,13 +73,13 @@ def by_statistics(
         limit=limit.allowed,
         verdict=verdict,
         rule=rule,
-        low=math.expm1(low),
-        high=math.expm1(high),
-        p=p_worse,
+        low=fraction(low),
+        high=fraction(high),
+        p=estimate.p_above() if worse > 0 else estimate.p_below(),
         alpha=alpha,
         # In the direction that is worse: a throughput of -5 % can be seen.
-        detectable=abs(math.expm1(worse * estimate.detectable(alpha, matters))),
-        advisory=advisory,
+        detectable=abs(fraction(worse * estimate.detectable(alpha, matters))),
+        median=fraction(estimate.middle) if alone else None,
     )
 
 

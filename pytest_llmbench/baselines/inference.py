@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from statistics import fmean, median
 from typing import TYPE_CHECKING
 
 from pytest_llmbench.baselines.distributions import (
@@ -26,6 +27,7 @@ __all__ = [
     "Spread",
     "discoveries",
     "fit_prior",
+    "fraction",
     "outliers",
     "pairs",
     "sessions",
@@ -36,6 +38,8 @@ _LEAST_VARIANCE = 1e-12
 """Equal values do not prove that there is no noise; a millionth is below every clock."""
 _FEWEST_CELLS = 3
 _POWER = 0.8
+_MOST = 100.0
+"""Logarithm of a change beyond which nobody asks; not much further floating point numbers end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +56,24 @@ class Spread:
             return self
         return Spread((prior.df * prior.variance + self.df * self.variance) / df, df)
 
+    def times(self, factor: float) -> Spread:
+        """Return the variance of what has this one, times a factor."""
+        return Spread(factor * self.variance, self.df)
+
+    def plus(self, other: Spread) -> Spread:
+        """Add an independent variance, with the degrees of freedom of Welch and Satterthwaite."""
+        if not other.variance:
+            return self
+        variance = self.variance + other.variance
+        return Spread(variance, variance**2 / (self.variance**2 / self.df + other.variance**2 / other.df))
+
 
 NOTHING_KNOWN = Spread(0.0, 0.0)
+
+
+def fraction(logarithm: float) -> float:
+    """From a difference of logarithms to a change: 0.05 for 5 %."""
+    return math.expm1(min(logarithm, _MOST))
 
 
 def spread(groups: Iterable[Sequence[float]]) -> Spread:
@@ -90,11 +110,15 @@ def fit_prior(cells: Iterable[Spread]) -> Spread:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A difference of logarithms, its standard error, and the degrees of freedom of that."""
+    """A difference of logarithms, its standard error, and the degrees of freedom of that.
+
+    `effect` is a mean over starts, or pairs of them; `middle` is their median.
+    """
 
     effect: float
     error: float
     df: float
+    middle: float
 
     def p_above(self) -> float:
         """One-sided p-value of there being no effect, against a positive one."""
@@ -109,24 +133,41 @@ class Estimate:
         half = t_quantile(tail, self.df) * self.error
         return self.effect - half, self.effect + half
 
+    def critical(self, alpha: float, least: float) -> float:
+        """Smallest effect that is significant at level `alpha` and at least `least`."""
+        return max(t_quantile(alpha, self.df) * self.error, least)
+
     def detectable(self, alpha: float, least: float) -> float:
-        """Smallest effect that is significant at level `alpha` and seen as `least` four times in five."""
-        significant = t_quantile(alpha, self.df) * self.error
-        return max(significant, least) + t_quantile(1 - _POWER, self.df) * self.error
+        """Smallest true effect that is seen as a critical one four times in five."""
+        return self.critical(alpha, least) + t_quantile(1 - _POWER, self.df) * self.error
 
 
-def sessions(baseline: Sequence[float], candidate: Sequence[float], within: Spread) -> Estimate:
-    """Candidate against baseline sessions; with one candidate session this is the prediction interval."""
-    variance = max(within.variance, _LEAST_VARIANCE) * (1 / len(baseline) + 1 / len(candidate))
-    effect = math.fsum(candidate) / len(candidate) - math.fsum(baseline) / len(baseline)
-    return Estimate(effect, math.sqrt(variance), within.df)
+def sessions(
+    baseline: Sequence[float],
+    candidate: Sequence[Sequence[float]],
+    within: Spread,
+    fewer: Spread = NOTHING_KNOWN,
+) -> Estimate:
+    """Candidate against baseline sessions; with one candidate session this is the prediction interval.
+
+    `baseline` has a value a session, `candidate` those of every start of each session. `fewer` is the
+    variance that the candidate's sessions have beyond that of the baseline's, `within`, for having fewer
+    starts.
+    """
+    count = len(candidate)
+    noise = Spread(max(within.variance, _LEAST_VARIANCE), within.df)
+    noise = noise.times(1 / len(baseline) + 1 / count).plus(fewer.times(1 / count))
+    usual = fmean(baseline)
+    starts = [start for session in candidate for start in session]
+    effect, middle = fmean(map(fmean, candidate)) - usual, median(starts) - usual
+    return Estimate(effect, math.sqrt(noise.variance), noise.df, middle)
 
 
 def pairs(differences: Sequence[float], within: Spread) -> Estimate:
     """Mean of paired differences: what is common to a pair has cancelled."""
     count = len(differences)
     variance = max(within.variance, _LEAST_VARIANCE) / count
-    return Estimate(math.fsum(differences) / count, math.sqrt(variance), within.df)
+    return Estimate(fmean(differences), math.sqrt(variance), within.df, median(differences))
 
 
 def outliers(values: Mapping[str, float], most: int, level: float = 0.01) -> tuple[str, ...]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import chain
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 from pytest_llmbench.baselines.comparability import (
@@ -16,7 +18,7 @@ from pytest_llmbench.baselines.deciding import by_statistics, by_threshold, too_
 from pytest_llmbench.baselines.inference import sessions
 from pytest_llmbench.baselines.limits import DEFAULT_LIMITS
 from pytest_llmbench.baselines.model import SessionEntry
-from pytest_llmbench.baselines.values import average, replicates_of, session_value
+from pytest_llmbench.baselines.values import average, replicates_of, start_values
 from pytest_llmbench.baselines.wording import PLAIN_THRESHOLD, percent
 from pytest_llmbench.records import VerdictRecord
 
@@ -69,6 +71,7 @@ def judge_cell(
     reference: Reference,
     environment: EnvironmentRecord,
     rules: Rules,
+    anchor: Reference | None = None,
 ) -> VerdictRecord:
     """Judge what one session measured of one cell, all its replicates together.
 
@@ -87,13 +90,20 @@ def judge_cell(
         treatment=treatment_of(results[-1], environment),
         replicates=replicates_of(results),
     )
-    return judge_entries(first.cell, [measured], reference, rules)
+    return judge_entries(first.cell, [measured], reference, rules, anchor)
 
 
 def judge_entries(
-    cell: str, measured: Sequence[SessionEntry], reference: Reference, rules: Rules
+    cell: str,
+    measured: Sequence[SessionEntry],
+    reference: Reference,
+    rules: Rules,
+    anchor: Reference | None = None,
 ) -> VerdictRecord:
-    """Judge what one or more sessions of one treatment, under the same conditions, measured of one cell."""
+    """Judge what one or more sessions of one treatment, under the same conditions, measured of one cell.
+
+    With an `anchor` they are compared with that as well: what it says is the verdict's `drift`.
+    """
     last, baseline = measured[-1], reference.baseline
     stored = baseline.cells.get(cell)
     if not stored:
@@ -110,12 +120,14 @@ def judge_entries(
             f"not compared, because the conditions differ: {facts} (--bench-allow-mismatch compares anyway)"
         )
         return VerdictRecord(verdict="none", baseline=baseline.name, message=message)
-    first, *more = (entry.replicates for entry in measured)
-    verdict = judge_sessions(fitting, first, reference, rules, more=more)
+    verdict = judge_sessions(fitting, [entry.replicates for entry in measured], reference, rules)
     differing = changes(fitting[-1].treatment, last.treatment)
     facts = "; ".join(mismatches(fitting[-1].conditions, last.conditions))
     message = "; ".join(filter(None, (verdict.message, facts and f"conditions differ: {facts}")))
-    return verdict.model_copy(update={"treatment": differing, "message": message})
+    found: dict[str, object] = {"treatment": differing, "message": message}
+    if anchor and (drift := judge_entries(cell, measured, anchor, rules).comparisons):
+        found.update(anchor=anchor.baseline.name, drift=drift)
+    return verdict.model_copy(update=found)
 
 
 def invalid_verdict(result: ResultRecord, baseline: str) -> VerdictRecord:
@@ -126,19 +138,13 @@ def invalid_verdict(result: ResultRecord, baseline: str) -> VerdictRecord:
 
 
 def judge_sessions(
-    by_age: Sequence[SessionEntry],
-    candidate: Replicates,
-    reference: Reference,
-    rules: Rules,
-    *,
-    more: Sequence[Replicates] = (),
+    by_age: Sequence[SessionEntry], measured: Sequence[Replicates], reference: Reference, rules: Rules
 ) -> VerdictRecord:
     """Compare one session with the stored ones of its cell, oldest first, each limit for itself.
 
-    With `more` sessions of the candidate their mean is compared: it is as much surer.
+    Of several that were measured the mean is compared: it is as much surer.
 
-    `missing` if the baseline has a limited value that the candidate lacks, since what could not be measured
-    must not pass.
+    `missing` if the baseline has a limited value that was not measured: what could not be must not pass.
     """
     newest = [entry for entry in by_age if entry.treatment == by_age[-1].treatment]
     used: set[int] = set()
@@ -146,32 +152,43 @@ def judge_sessions(
     lost: list[str] = []
     for limit in rules.limits:
         compared = [one for one in newest if limit.absolute or reference.off(one, limit.key) is None]
-        found = [(entry, reference.value(entry, limit.key)) for entry in compared]
-        known = [(entry, value) for entry, value in found if value is not None]
         used |= set(map(id, compared))
-        sides = (candidate, *more)
-        nows = [value for side in sides if (value := session_value(side, limit.key)) is not None]
-        if known and not nows:
+        known = [entry for entry in compared if reference.value(entry, limit.key) is not None]
+        starts = [list(found.values()) for one in measured if (found := start_values(one, limit.key))]
+        if known and not starts:
             lost.append(limit.key)
-        elif nows and known:
-            values = [value for _, value in known]
-            advisory = too_few_requests(limit, [*sides, *(entry.replicates for entry, _ in known)])
-            within = reference.spread(by_age, limit.key)
-            if limit.absolute or min(*values, *nows) <= 0 or not within.df:
-                comparison = by_threshold(limit, values, average(limit.key, nows))
-                comparisons.append(comparison.model_copy(update={"advisory": advisory}))
-                continue
-            estimate = sessions(list(map(math.log, values)), list(map(math.log, nows)), within)
-            usual = average(limit.key, values)
-            comparisons.append(
-                by_statistics(
-                    limit, estimate, usual, alpha=rules.alpha_each, rule="sessions", advisory=advisory
-                )
-            )
+        elif known and starts:
+            values = [value for entry in known if (value := reference.value(entry, limit.key)) is not None]
+            comparison = _compare(limit, values, starts, by_age, reference, alpha=rules.alpha_each)
+            advisory = too_few_requests(limit, [*measured, *(entry.replicates for entry in known)])
+            comparisons.append(comparison.model_copy(update={"advisory": advisory}))
     verdict = verdict_of_cell(
         comparisons, lost, rules, baseline=reference.baseline.name, baseline_sessions=len(used)
     )
-    return verdict.model_copy(update={"set_aside": _set_aside(by_age, reference, rules.limits)})
+    aside = _set_aside(by_age, reference, rules.limits)
+    return verdict.model_copy(update={"sessions": len(measured), "set_aside": aside})
+
+
+def _compare(
+    limit: Limit,
+    baseline: Sequence[float],
+    starts: Sequence[Sequence[float]],
+    by_age: Sequence[SessionEntry],
+    reference: Reference,
+    *,
+    alpha: float,
+) -> MetricComparison:
+    """Compare the starts of each measured session with values of stored ones.
+
+    How noisy they are is told by all sessions of the cell.
+    """
+    within = reference.spread(by_age, limit.key)
+    if limit.absolute or min(*baseline, *chain(*starts)) <= 0 or not within.df:
+        return by_threshold(limit, baseline, average(limit.key, [average(limit.key, one) for one in starts]))
+    fewer = reference.fewer(by_age, limit.key, share=fmean(1 / len(one) for one in starts))
+    logs = [[math.log(value) for value in one] for one in starts]
+    estimate = sessions([math.log(value) for value in baseline], logs, within, fewer)
+    return by_statistics(limit, estimate, average(limit.key, baseline), alpha=alpha, rule="sessions")
 
 
 def _set_aside(

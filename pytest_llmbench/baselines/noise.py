@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pytest_llmbench.baselines.comparing import compare, newest
 from pytest_llmbench.baselines.components import components
 from pytest_llmbench.baselines.reference import FEWEST_SESSIONS
-from pytest_llmbench.baselines.values import average, session_value
+from pytest_llmbench.baselines.values import average, start_values
 from pytest_llmbench.metrics.registry import METRICS
 
 if TYPE_CHECKING:
@@ -73,7 +73,9 @@ def noise_of(baseline: Baseline, limits: Sequence[Limit]) -> tuple[CellNoise, ..
         if limit.absolute:
             continue
         for cell, entries in sorted(baseline.cells.items()):
-            sessions = [_starts(entry, limit.key) for entry in entries.values()]
+            sessions = [
+                list(start_values(entry.replicates, limit.key).values()) for entry in entries.values()
+            ]
             sessions = [starts for starts in sessions if starts]
             if len(sessions) >= _FEWEST and min(map(min, sessions)) > 0:
                 found.append(_noise(cell, limit, sessions, entries))
@@ -104,11 +106,6 @@ def _noise(
         requests=None if of_requests is None else math.sqrt(math.expm1(of_requests)),
         parts=components(logs, of_starts),
     )
-
-
-def _starts(entry: SessionEntry, key: str) -> list[float]:
-    found = (session_value({number: runs}, key) for number, runs in sorted(entry.replicates.items()))
-    return [value for value in found if value is not None]
 
 
 def _request_variance(limit: Limit, runs: Sequence[RunValues]) -> float | None:

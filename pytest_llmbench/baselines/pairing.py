@@ -121,7 +121,7 @@ class Pairing:
         if not all(logs) or not within.df:
             return None
         usual = math.exp(math.fsum(logs[0]) / len(logs[0]))
-        estimate = sessions(logs[0], logs[1], within)
+        estimate = sessions(logs[0], [[value] for value in logs[1]], within)
         return by_statistics(limit, estimate, usual, alpha=self._rules.alpha_each, rule="sessions")
 
     def _prior(self, key: str) -> Spread:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from statistics import median
+from statistics import fmean, median
 from typing import TYPE_CHECKING
 
 from pytest_llmbench.baselines.inference import NOTHING_KNOWN, fit_prior, outliers, spread
 from pytest_llmbench.baselines.limits import DEFAULT_DELTA
-from pytest_llmbench.baselines.values import session_value
+from pytest_llmbench.baselines.values import session_value, start_values
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["FEWEST_SESSIONS", "Reference"]
 
 FEWEST_SESSIONS = 3
+_ROUNDING = 1e-9
 _FEWEST_TO_DOUBT = 5
 """Sessions for each that may be set aside: of fewer nobody can tell which is the odd one."""
 
@@ -38,6 +39,7 @@ class Reference:
     def __init__(self, baseline: Baseline) -> None:
         self.baseline = baseline
         self._priors: dict[str, Spread] = {}
+        self._starts: dict[str, Spread] = {}
         self._off: dict[str, dict[tuple[str, Conditions], float]] = {}
         # By identity: the baseline keeps its entries, and comparing them takes longer than judging.
         self._values: dict[tuple[int, str], float | None] = {}
@@ -85,6 +87,20 @@ class Reference:
         if max(map(len, groups), default=0) < FEWEST_SESSIONS:
             return NOTHING_KNOWN
         return spread(groups).moderated(self.prior(key))
+
+    def fewer(self, entries: Sequence[SessionEntry], key: str, share: float) -> Spread:
+        """Variance that a session has beyond these, of one cell, if its starts are fewer; moderated, too.
+
+        `share` is 1 / number of starts, averaged over the sessions that are compared with these. Nothing is
+        taken off for more starts: the noise between sessions could be all there is.
+        """
+        more = share - fmean(1 / max(1, len(entry.replicates)) for entry in entries)
+        if more < _ROUNDING:
+            return NOTHING_KNOWN
+        if key not in self._starts:
+            cells = self.baseline.cells.values()
+            self._starts[key] = fit_prior(_between_starts(cell.values(), key) for cell in cells)
+        return _between_starts(entries, key).moderated(self._starts[key]).times(more)
 
     def _alike(self, entries: Sequence[SessionEntry], key: str) -> list[list[float]]:
         """Logarithms of values, those of the same treatment and conditions together, none of zeros.
@@ -139,6 +155,12 @@ def _strangers(shifts: Mapping[str, Sequence[float]]) -> Iterator[tuple[str, flo
         shift = usual[session] - middle
         if abs(shift) >= math.log1p(DEFAULT_DELTA):
             yield session, shift
+
+
+def _between_starts(entries: Iterable[SessionEntry], key: str) -> Spread:
+    """Pooled variance of the logarithms of starts within their sessions."""
+    sessions = [start_values(entry.replicates, key).values() for entry in entries]
+    return spread([[math.log(value) for value in starts if value > 0] for starts in sessions if any(starts)])
 
 
 def _grouped(entries: Iterable[SessionEntry]) -> list[list[SessionEntry]]:

@@ -9,7 +9,7 @@ from pytest_llmbench.baselines.deciding import by_statistics, by_threshold, too_
 from pytest_llmbench.baselines.inference import fit_prior, pairs, spread
 from pytest_llmbench.baselines.judge import verdict_of_cell
 from pytest_llmbench.baselines.reference import FEWEST_SESSIONS
-from pytest_llmbench.baselines.values import session_value
+from pytest_llmbench.baselines.values import session_value, start_values
 
 if TYPE_CHECKING:
     from pytest_llmbench.baselines.inference import Spread
@@ -48,21 +48,20 @@ class Pairs:
             if before is not None and now is None:
                 lost.append(limit.key)
             elif before is not None and now is not None:
-                comparisons.append(self._compare(cell, limit, before, now, rules))
+                advisory = too_few_requests(limit, (sides["a"], sides["b"]))
+                comparison = self._compare(cell, limit, before, now, rules)
+                comparisons.append(comparison.model_copy(update={"advisory": advisory}))
         return verdict_of_cell(comparisons, lost, rules, baseline=self.name, baseline_sessions=1)
 
     def _compare(self, cell: str, limit: Limit, before: float, now: float, rules: Rules) -> MetricComparison:
         a, b = self._cells[cell]["a"], self._cells[cell]["b"]
-        advisory = too_few_requests(limit, (a, b))
         differences = _differences(a, b, limit.key)
         if limit.absolute or min(before, now) <= 0 or len(differences) < FEWEST_SESSIONS:
-            starts = (session_value({number: runs}, limit.key) for number, runs in a.items())
-            comparison = by_threshold(limit, [value for value in starts if value is not None], now)
-            return comparison.model_copy(update={"advisory": advisory})
+            return by_threshold(limit, list(start_values(a, limit.key).values()), now)
         prior = fit_prior(self._spread(other, limit.key) for other in self._cells)
         within = self._spread(cell, limit.key).moderated(prior)
         estimate = pairs(differences, within)
-        return by_statistics(limit, estimate, before, alpha=rules.alpha_each, rule="pairs", advisory=advisory)
+        return by_statistics(limit, estimate, before, alpha=rules.alpha_each, rule="pairs")
 
     def _spread(self, cell: str, key: str) -> Spread:
         if (cell, key) not in self._spreads:
@@ -73,9 +72,9 @@ class Pairs:
 
 def _differences(a: Replicates, b: Replicates, key: str) -> list[float]:
     """Logarithms of B / A, pair by pair; a pair without both values, or with a zero, is left out."""
-    found = []
-    for number in sorted(a.keys() & b.keys()):
-        before, now = session_value({number: a[number]}, key), session_value({number: b[number]}, key)
-        if before and now:
-            found.append(math.log(now / before))
-    return found
+    before, now = start_values(a, key), start_values(b, key)
+    return [
+        math.log(now[number] / before[number])
+        for number in sorted(before.keys() & now.keys())
+        if before[number] and now[number]
+    ]

@@ -8,7 +8,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from pytest_llmbench.baselines.distributions import t_quantile
-from pytest_llmbench.baselines.inference import Estimate, Spread, fit_prior
+from pytest_llmbench.baselines.inference import Estimate, Spread, fit_prior, fraction
 from pytest_llmbench.metrics.registry import METRICS
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def sight_of(limit: Limit, noises: Sequence[CellNoise], alpha: float) -> Sight:
     within = [noise.parts.within for noise in noises if noise.parts.within.df]
 
     def seen(error: float, df: float) -> float:
-        return abs(math.expm1(worse * Estimate(0.0, error, df).detectable(alpha, least)))
+        return abs(fraction(worse * Estimate(0.0, error, df, 0.0).detectable(alpha, least)))
 
     def error_of(count: int) -> float:
         return math.sqrt(_pooled(between) * (1 + 1 / count))
@@ -71,7 +71,7 @@ def sight_of(limit: Limit, noises: Sequence[CellNoise], alpha: float) -> Sight:
             for count in PAIRS
             if within
         },
-        delta=max(limit.allowed, _whole(abs(math.expm1(worse * clean)), known)),
+        delta=max(limit.allowed, _whole(abs(fraction(worse * clean)), known)),
     )
 
 

@@ -25,10 +25,12 @@ from pytest_llmbench.records import EnvironmentRecord, ResultRecord  # noqa: TC0
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["BaselineStore", "check_name", "load_report"]
+__all__ = ["ANCHOR", "BaselineStore", "check_name", "load_report"]
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 _DEFAULT = "main"
+ANCHOR = "anchor"
+"""The baseline that never moves: with it, many changes too small to be noticed are seen together."""
 
 
 class BaselineStore:
@@ -88,6 +90,11 @@ class BaselineStore:
             {document.cell: document.sessions for document in documents},
             {document.cell: document.parts for document in documents if document.parts is not None},
         )
+
+    def anchor(self, *compared: Baseline) -> Baseline | None:
+        """Load the baseline that never moves, if there is one of its name and it is not one of these."""
+        known = ANCHOR in self.names() and ANCHOR not in {baseline.name for baseline in compared}
+        return self.load(ANCHOR) if known else None
 
     def save(
         self,

@@ -22,12 +22,15 @@ __all__ = [
     "run_values",
     "session_value",
     "session_values",
+    "start_values",
 ]
 
 RunValues = dict[str, float]
 """`ttft.p50`, or `throughput_output` for a scalar, to its value in the unit of the registry."""
 Replicates = dict[str, tuple[RunValues, ...]]
 """Number of the replicate, as text, to the values of its runs in order."""
+
+_COUNT = ".count"
 
 
 def run_values(run: RunRecord) -> RunValues:
@@ -73,21 +76,27 @@ def session_values(replicates: Mapping[str, Sequence[Mapping[str, float]]]) -> R
 def session_value(replicates: Mapping[str, Sequence[Mapping[str, float]]], name: str) -> float | None:
     """Value of a session for one statistic, None if no run has it.
 
-    Runs share the luck of their server, so they are averaged first; replicates are then averaged in
-    logarithms, in which slower and faster by the same factor weigh the same. A value missing from some
-    runs is taken from the others.
+    That of its starts, averaged in logarithms, in which slower and faster by the same factor weigh the same.
     """
-    counted = name.endswith(".count")
-    found: list[float] = []
-    for runs in replicates.values():
-        values = [run[name] for run in runs if name in run]
-        if counted or len(values) == 1:
-            found += values
-        elif values:
-            found.append(math.fsum(values) / len(values))
+    found = list(start_values(replicates, name).values())
     if not found:
         return None
-    return math.fsum(found) if counted else average(name, found)
+    return math.fsum(found) if name.endswith(_COUNT) else average(name, found)
+
+
+def start_values(replicates: Mapping[str, Sequence[Mapping[str, float]]], name: str) -> dict[str, float]:
+    """Value of each replicate for one statistic, without those in which no run has it.
+
+    Runs share the luck of their server, so they are averaged; counts are summed. A value missing from some
+    runs is taken from the others.
+    """
+    found = {}
+    for number, runs in replicates.items():
+        values = [run[name] for run in runs if name in run]
+        if values:
+            total = math.fsum(values)
+            found[number] = total if name.endswith(_COUNT) else total / len(values)
+    return found
 
 
 def average(name: str, values: Sequence[float]) -> float:

@@ -6,6 +6,7 @@ import math
 import shlex
 from typing import TYPE_CHECKING
 
+from pytest_llmbench.counting import counted
 from pytest_llmbench.metrics.registry import METRICS
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ __all__ = [
     "format_value",
     "interval_text",
     "judged_message",
+    "one_start_text",
     "percent",
     "rule_text",
 ]
@@ -64,6 +66,14 @@ def comparison_text(comparison: MetricComparison) -> str:
     return f"{comparison.metric} {change_text(comparison)} ({before} -> {now}, {sure})"
 
 
+def one_start_text(comparison: MetricComparison) -> str:
+    """Say that one start alone was so slow: `ttft.p50 +18 %, the median start +1.2 %`; else nothing."""
+    if comparison.median is None or comparison.verdict != "inconclusive" or comparison.advisory:
+        return ""
+    what = "pair" if comparison.rule == "pairs" else "start"
+    return f"{comparison.metric} {change_text(comparison)}, the median {what} {percent(comparison.median)}"
+
+
 def interval_text(comparison: MetricComparison) -> str:
     """Say between which changes the true one lies: `+9.1 to +21 %`; empty without statistics."""
     if comparison.low is None or comparison.high is None:
@@ -88,13 +98,9 @@ def rule_text(verdict: VerdictRecord) -> str:
         return PLAIN_THRESHOLD
     if verdict.rule == "pairs":
         return f"paired t test, alpha {comparison.alpha:.2g}"
-    return (
-        f"t test of one session against {_sessions(verdict.baseline_sessions)}, alpha {comparison.alpha:.2g}"
-    )
-
-
-def _sessions(count: int) -> str:
-    return "1 session" if count == 1 else f"{count} sessions"
+    judged = "one session" if verdict.sessions == 1 else f"{verdict.sessions} sessions"
+    against = counted(verdict.baseline_sessions, "session")
+    return f"t test of {judged} against {against}, alpha {comparison.alpha:.2g}"
 
 
 def change_text(comparison: MetricComparison) -> str:
@@ -125,6 +131,9 @@ def judged_message(result: ResultRecord, verdict: VerdictRecord) -> str:
         if verdict.rule == "threshold":
             lines[-1] += ": one noisy run can cross it"
     notes = [f"set aside {text}" for text in verdict.set_aside]
+    notes += [
+        f"one start decides nothing: {text}" for c in verdict.comparisons if (text := one_start_text(c))
+    ]
     if told and verdict.message not in {"", PLAIN_THRESHOLD}:
         notes.insert(0, verdict.message)
     if notes:
@@ -148,7 +157,7 @@ def judged_message(result: ResultRecord, verdict: VerdictRecord) -> str:
 def _against(verdict: VerdictRecord) -> str:
     if verdict.rule == "pairs":
         return f"side A of this session ({verdict.baseline})"
-    return f"baseline {verdict.baseline!r} ({_sessions(verdict.baseline_sessions)})"
+    return f"baseline {verdict.baseline!r} ({counted(verdict.baseline_sessions, 'session')})"
 
 
 def _seen(comparisons: Sequence[MetricComparison]) -> str:

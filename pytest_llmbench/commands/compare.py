@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_llmbench.baselines.comparing import compare, newest
+from pytest_llmbench.baselines.comparing import compare, newest, without
 from pytest_llmbench.baselines.judge import FAILING, Rules
 from pytest_llmbench.baselines.limits import DEFAULT_LIMITS, parse_limits
 from pytest_llmbench.baselines.pivot import AXES, pivot
@@ -42,8 +42,8 @@ class Compare:
     description = """\
 Judge B against A as a test with --bench-compare=A would be judged: three or more sessions
 in A give a t test, fewer a plain threshold. A and B are names of baselines, ids of sessions,
-or paths of reports. Evals are judged prompt by prompt. The exit code is 1 if something
-regressed or is invalid.
+or paths of reports. Evals are judged prompt by prompt. What drifted from baseline 'anchor',
+if there is one, is told as well. The exit code is 1 if something regressed or is invalid.
 
   llmbench compare main results/latest                did the newest session get slower?
   llmbench compare main release --markdown -          for a job's summary or a pull request
@@ -91,10 +91,12 @@ is not. Starting every server five times gives intervals from one session:
         """
         store = BaselineStore(Path(arguments.results) / "baselines")
         baselines = [store.load(source) for source in arguments.sources]
-        return _by(baselines, arguments) if arguments.by else _against(baselines, arguments)
+        if arguments.by:
+            return _by(baselines, arguments)
+        return _against(baselines, store.anchor(*baselines), arguments)
 
 
-def _against(baselines: list[Baseline], arguments: argparse.Namespace) -> int:
+def _against(baselines: list[Baseline], anchor: Baseline | None, arguments: argparse.Namespace) -> int:
     if len(baselines) != _TWO:
         message = f"give two to compare, A and B, not {len(baselines)}; or say --by backend"
         raise UsageError(message)
@@ -103,11 +105,13 @@ def _against(baselines: list[Baseline], arguments: argparse.Namespace) -> int:
         raise UsageError(message)
     a, b = baselines
     limits = parse_limits(arguments.compare_fail) if arguments.compare_fail else DEFAULT_LIMITS
-    compared = compare(a, b, Rules(limits, allow_mismatch=arguments.allow_mismatch))
-    evals = _evals(a, b, compared.evals)
+    compared = compare(a, b, Rules(limits, allow_mismatch=arguments.allow_mismatch), anchor)
+    evals = _evals(without(a, compared.shared), b, compared.evals)
     if not compared.verdicts and not evals:
         message = f"{a.name} and {b.name} have no cell in common"
-        if compared.only_a and compared.only_b:
+        if compared.shared:
+            message = f"{a.name} has no session that is not of {b.name}, too: nothing to compare with"
+        elif compared.only_a and compared.only_b:
             message += f": {compared.only_a[0]} ... and {compared.only_b[0]} ...; --by compares engines"
         raise UsageError(message)
     _tell(

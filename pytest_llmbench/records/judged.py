@@ -20,8 +20,9 @@ class MetricComparison(Record):
     `threshold` by the change alone; `sessions` one session against several; `pairs` by pairs of an A/B.
     Where it is statistical, `low` and `high` bound the change (one-sided 95 % each), `p` is the one-sided
     p-value of its not being worse, `alpha` what `p` was held against, and `detectable` the smallest worsening
-    that would be found four times in five. An `advisory` one is shown and decides nothing: the sample is too
-    small for its percentile.
+    that would be found four times in five. `median` is the change of the median start, where that kept one
+    bad (or good) start from deciding. An `advisory` one is shown and decides nothing: the sample is too small
+    for its percentile.
     """
 
     metric: str
@@ -37,6 +38,7 @@ class MetricComparison(Record):
     alpha: float | None = None
     detectable: float | None = None
     advisory: bool = False
+    median: float | None = None
 
 
 class PairedRecord(Record):
@@ -65,6 +67,7 @@ class PairedRecord(Record):
 class VerdictRecord(Record):
     """What the comparison came to. `rule` names how it was decided, as in the comparisons.
 
+    So many `sessions` were judged together, against `baseline_sessions`; a session of tests judges itself.
     `treatment` lists what differs from the newest baseline session, one `name: before -> now` each.
     `set_aside` lists sessions of the baseline that were off in most cells and not compared with. `drift`
     compares with the fixed baseline `anchor` as well; it is shown and decides nothing.
@@ -74,6 +77,7 @@ class VerdictRecord(Record):
     rule: Literal["none", "threshold", "sessions", "pairs", "paired", "floor"] = "none"
     baseline: str | None = None
     baseline_sessions: int = 0
+    sessions: int = 1
     message: str = ""
     treatment: tuple[str, ...] = ()
     set_aside: tuple[str, ...] = ()

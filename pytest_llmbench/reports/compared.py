@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from pytest_llmbench.reports.comparison_markdown import (
     also_worse,
     difference_lines,
+    drift_texts,
+    one_start_texts,
     plain,
     verdict_rows,
 )
@@ -52,6 +54,7 @@ def _others(compared: Compared, a: str, b: str) -> list[tuple[str, str]]:
     names = Names([*compared.verdicts, *compared.only_a, *compared.only_b, *compared.left_out])
     told = [("only in A", f"{names.counted(compared.only_a)}: not in {b}")] if compared.only_a else []
     told += [("only in B", f"{names.counted(compared.only_b)}: not in {a}")] if compared.only_b else []
+    told += [("in both", f"session {session}: not compared with itself") for session in compared.shared]
     why: dict[str, list[str]] = {}
     for cell, reason in compared.left_out.items():
         why.setdefault(reason, []).append(cell)
@@ -103,7 +106,7 @@ def compared_markdown(
     lines = [f"## {b.name} against {a.name}", ""]
     if cells:
         lines = [f"## {b.name} {heading(cells)}", "", *verdict_rows(cells), "", *difference_lines(cells)]
-    lines += [f"- {text}" for text in also_worse(cells)]
+    lines += [f"- {text}" for text in (*also_worse(cells), *one_start_texts(cells), *drift_texts(cells))]
     lines += [f"- {label}: {plain(text)}" for label, _, text in _eval_lines(evals, a.name) if label]
     lines += [f"- {label}: {plain(text)}" for label, text in _others(compared, a.name, b.name)]
     return "\n".join(lines) + "\n"
@@ -124,4 +127,5 @@ def compared_document(
         "only_a": list(compared.only_a),
         "only_b": list(compared.only_b),
         "left_out": dict(compared.left_out),
+        "shared": list(compared.shared),
     }

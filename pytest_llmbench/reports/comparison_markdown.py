@@ -5,7 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_llmbench.baselines.inference import discoveries
-from pytest_llmbench.baselines.wording import change_text, format_p, format_value, interval_text, rule_text
+from pytest_llmbench.baselines.wording import (
+    change_text,
+    format_p,
+    format_value,
+    interval_text,
+    one_start_text,
+    rule_text,
+)
 from pytest_llmbench.metrics.registry import METRICS
 from pytest_llmbench.reports.comparison_table import decisive, shown
 
@@ -15,7 +22,15 @@ if TYPE_CHECKING:
     from pytest_llmbench.records import MetricComparison
     from pytest_llmbench.reports.rows import JudgedCell
 
-__all__ = ["ICONS", "also_worse", "difference_lines", "drift_texts", "plain", "verdict_rows"]
+__all__ = [
+    "ICONS",
+    "also_worse",
+    "difference_lines",
+    "drift_texts",
+    "one_start_texts",
+    "plain",
+    "verdict_rows",
+]
 
 ICONS = {
     "regressed": "\N{CROSS MARK}",
@@ -76,7 +91,7 @@ def also_worse(judged: Sequence[JudgedCell]) -> list[str]:
         f"{one.cell} {comparison.metric}": comparison
         for one in judged
         for comparison in one.verdict.comparisons
-        if comparison.p is not None and not comparison.advisory
+        if comparison.p is not None and comparison.median is None and not comparison.advisory
     }
     found = discoveries({name: comparison.p or 0.0 for name, comparison in tested.items()})
     more = [f"{name} {change_text(tested[name])}" for name in found if tested[name].verdict != "regressed"]
@@ -92,6 +107,16 @@ def drift_texts(judged: Iterable[JudgedCell]) -> list[str]:
         for one in judged
         for comparison in one.verdict.drift
         if comparison.verdict == "regressed"
+    ]
+
+
+def one_start_texts(judged: Iterable[JudgedCell]) -> list[str]:
+    """Say what would have regressed, had its median start been slow as well."""
+    return [
+        f"one start: {one.cell} {text}"
+        for one in judged
+        for comparison in one.verdict.comparisons
+        if (text := one_start_text(comparison))
     ]
 
 

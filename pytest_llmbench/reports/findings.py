@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_llmbench.baselines.wording import comparison_text
-from pytest_llmbench.reports.comparison_markdown import also_worse, drift_texts
+from pytest_llmbench.counting import counted
+from pytest_llmbench.reports.comparison_markdown import also_worse, drift_texts, one_start_texts
 from pytest_llmbench.reports.lines import (
     Line,
     Names,
@@ -48,6 +49,7 @@ def comparison_lines(
         "missing cells",
     )
     lines += [Line("also", "regressed", text) for text in also_worse(judged)]
+    lines += [Line("one start", "none", text.removeprefix("one start: ")) for text in one_start_texts(judged)]
     lines += [Line("drift", "regressed", text.removeprefix("drift: ")) for text in drift_texts(judged)]
     treatments = shared((_differences(r), r.cell) for r in judged if r.verdict.treatment)
     compared = Names(one.cell for one in judged if one.verdict.verdict != "none")
@@ -127,7 +129,7 @@ def _failures(results: Iterable[ResultRecord], names: Names) -> list[Line]:
         Line(
             "failed",
             "regressed",
-            f"{sum(cells.values())} of {sum(sent[cell] for cell in cells)} requests: {way}"
+            f"{sum(cells.values())} of {counted(sum(sent[cell] for cell in cells), 'request')}: {way}"
             f" ({names.some(cells)})",
         )
         for way, cells in frequent[:_MOST_WAYS]
@@ -183,8 +185,7 @@ def _skips(noun: str, reasons: Sequence[str]) -> list[Line]:
     rest = sum(count for _, count in ways[_MOST_WAYS:])
     if rest:
         told.append(f"{rest} for other reasons")
-    many = "s" * (len(reasons) != 1)
-    return [Line("skipped", "none", f"{len(reasons)} {noun}{many}: {'; '.join(told)}")]
+    return [Line("skipped", "none", f"{counted(len(reasons), noun)}: {'; '.join(told)}")]
 
 
 def _reason(count: int, reason: str) -> str:

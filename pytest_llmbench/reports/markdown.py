@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_llmbench.baselines.wording import format_value
+from pytest_llmbench.counting import counted
 from pytest_llmbench.reports.comparison_markdown import (
     ICONS,
     also_worse,
     difference_lines,
     drift_texts,
+    one_start_texts,
     plain,
     verdict_rows,
 )
@@ -45,7 +47,10 @@ def render_markdown(document: Document) -> str:
             for cell, record in missing
         ]
         lines += ["", *difference_lines(compared)]
-        lines += [f"- {text}" for text in (*also_worse(compared), *drift_texts(compared))]
+        lines += [
+            f"- {text}"
+            for text in (*also_worse(compared), *one_start_texts(compared), *drift_texts(compared))
+        ]
     lines += ["", "<details><summary>What was measured</summary>", "", *_numbers(told), "", "</details>", ""]
     lines.append(f"<sub>session {document.session.id} on {plain(document.environment.cpu)}</sub>")
     return "\n".join(lines) + "\n"
@@ -56,7 +61,7 @@ def _title(document: Document, told: Sequence[ResultRecord], compared: Sequence[
         return heading(compared)
     invalid = sum(verdict_of(result) == "invalid" for result in told)
     failed = sum(record.outcome != "skipped" for record in document.unmeasured)
-    text = f"{len(told)} cells measured"
+    text = f"{counted(len(told), 'cell')} measured"
     text += f", {invalid} invalid" if invalid else ""
     return text + (f", {failed} failed" if failed else "")
 

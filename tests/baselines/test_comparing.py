@@ -80,7 +80,7 @@ def test_alpha_is_shared_by_the_cells_that_both_have() -> None:
     """As by the tests of a session; what is on one side only is named and costs nothing."""
     values = sessions(0.5, 0.51, 0.49)
     a = baseline_of([(parts(concurrency=n), values) for n in (1, 2, 4)])
-    b = baseline_of([(parts(concurrency=n), values) for n in (2, 4, 8)], "new")
+    b = baseline_of([(parts(concurrency=n), sessions(0.5, name="n")) for n in (2, 4, 8)], "new")
     found = compare(a, b, RULES)
     assert [cell[-4:] for cell in found.verdicts] == ["c002", "c004"]
     assert {one.comparisons[0].alpha for one in found.verdicts.values()} == {ALPHA / 2}
@@ -107,3 +107,32 @@ def test_what_was_invalid_is_so_and_other_reasons_are_named() -> None:
     assert found.only_a == ()
     b = replace(b, left_out={cell: "measured beside others"})
     assert compare(a, b, RULES).left_out == {cell: "measured beside others"}
+
+
+def test_what_drifted_from_the_anchor_is_told() -> None:
+    """Whatever A says; the anchor decides nothing, and need not have the cell."""
+    a, b = pair(sessions(1.0, 1.01, 0.99), sessions(1.0, name="n"))
+    anchor = baseline_of([(parts(), sessions(0.8, 0.801, 0.799, name="old"))], "anchor")
+    (verdict,) = compare(a, b, RULES, anchor).verdicts.values()
+    assert (verdict.verdict, verdict.anchor) == ("inconclusive", "anchor")
+    assert [(one.metric, one.verdict) for one in verdict.drift] == [("ttft.p50", "regressed")]
+    (without_it,) = compare(a, b, RULES).verdicts.values()
+    assert without_it == verdict.model_copy(update={"anchor": None, "drift": ()})
+    elsewhere = baseline_of([(parts(concurrency=8), sessions(0.8, name="old"))], "anchor")
+    assert compare(a, b, RULES, elsewhere).verdicts == compare(a, b, RULES).verdicts
+
+
+def test_no_session_is_compared_with_itself() -> None:
+    """A session of B that was saved in A as well would vouch for itself."""
+    stored = sessions(1.0, 1.01, 0.99)
+    slow = {"n1": entry({"ttft.p50": 1.5}, day=9)}
+    a, b = pair({**stored, **slow}, slow)
+    found = compare(a, b, RULES, replace(a, name="anchor"))
+    assert found.shared == ("n1",)
+    (verdict,) = found.verdicts.values()
+    alone = compare(pair(stored, {})[0], b, RULES).verdicts
+    assert (verdict.comparisons, verdict.baseline_sessions) == (*(v.comparisons for v in alone.values()), 3)
+    assert verdict.drift == verdict.comparisons
+    nothing = compare(b, b, RULES)
+    assert (nothing.verdicts, nothing.shared) == ({}, ("n1",))
+    assert list(nothing.left_out.values()) == ["new has no other session of it"]

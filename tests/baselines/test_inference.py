@@ -8,9 +8,11 @@ from scipy import stats
 
 from pytest_llmbench.baselines.inference import (
     NOTHING_KNOWN,
+    Estimate,
     Spread,
     discoveries,
     fit_prior,
+    fraction,
     outliers,
     pairs,
     sessions,
@@ -64,13 +66,13 @@ def test_pairs_are_a_paired_t_test() -> None:
 def test_several_sessions_on_both_sides_are_a_pooled_t_test() -> None:
     """As when two baselines are compared."""
     a, b = [0.1, 0.5, 0.2, 0.9], [0.6, 0.8, 0.7]
-    found = sessions(a, b, spread([a, b]))
+    found = sessions(a, [[value] for value in b], spread([a, b]))
     assert found.p_above() == pytest.approx(stats.ttest_ind(b, a, alternative="greater").pvalue)
 
 
 def test_equal_values_do_not_prove_that_there_is_no_noise() -> None:
     """No division by zero, and no certainty about nothing."""
-    found = sessions([1.0] * 3, [1.0], spread([[1.0] * 3]))
+    found = sessions([1.0] * 3, [[1.0]], spread([[1.0] * 3]))
     assert found.p_above() == pytest.approx(0.5)
 
 
@@ -105,3 +107,21 @@ def test_normal_values_have_outliers_as_often_as_was_said() -> None:
     sets = [{str(n): value for n, value in enumerate(rng.normal(size=10))} for _ in range(2000)]
     share = sum(bool(outliers(one, 2)) for one in sets) / len(sets)
     assert 0.003 < share < 0.025
+
+
+def test_no_noise_is_too_wild_for_a_number() -> None:
+    """Two degrees of freedom and a share of alpha see from e to the hundreds on; that is no error."""
+    seen = Estimate(0.0, 2.0, 2.0, 0.0).detectable(1e-6, 0.03)
+    assert 1e40 < fraction(seen) < 1e50
+    assert fraction(0.05) == pytest.approx(np.expm1(0.05))
+    assert fraction(-1e6) == -1
+
+
+def test_variances_add_up() -> None:
+    """Welch's test: what scipy says of samples with variances of their own."""
+    a, b = np.array([0.1, 0.5, 0.2, 0.9, 0.4]), np.array([0.6, 1.8, 1.2])
+    both = Spread(a.var(ddof=1) / 5, 4).plus(Spread(b.var(ddof=1) / 3, 2))
+    welch = stats.ttest_ind(b, a, equal_var=False)
+    assert both.df == pytest.approx(welch.df)
+    assert (b.mean() - a.mean()) / np.sqrt(both.variance) == pytest.approx(welch.statistic)
+    assert both.plus(NOTHING_KNOWN) == both

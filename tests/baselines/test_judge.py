@@ -18,6 +18,7 @@ from pytest_llmbench.baselines.reference import Reference
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from random import Random
 
     from pytest_llmbench.baselines.values import Replicates
     from pytest_llmbench.records import EnvironmentRecord, ResultRecord, VerdictName, VerdictRecord
@@ -42,7 +43,7 @@ def judge(
     sessions = before if isinstance(before, list) else [before]
     entries = [entry(values, number) for number, values in enumerate(sessions)]
     reference = Reference(Baseline("main", {"c": {str(n): one for n, one in enumerate(entries)}}))
-    return judge_sessions(entries, {"1": (now,)}, reference, Rules(parse_limits(limits), **rules))  # type: ignore[arg-type]
+    return judge_sessions(entries, [{"1": (now,)}], reference, Rules(parse_limits(limits), **rules))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -314,8 +315,8 @@ def test_other_cells_steady_a_noisy_estimate() -> None:
     rules = Rules(parse_limits("e2e.p50:3%"), alpha=0.001)
     now: Replicates = {"1": ({"e2e.p50": 1.08},)}
     entries = list(cells["c"].values())
-    alone = judge_sessions(entries, now, Reference(Baseline("main", {"c": cells["c"]})), rules)
-    together = judge_sessions(entries, now, Reference(Baseline("main", cells)), rules)
+    alone = judge_sessions(entries, [now], Reference(Baseline("main", {"c": cells["c"]})), rules)
+    together = judge_sessions(entries, [now], Reference(Baseline("main", cells)), rules)
     assert (alone.verdict, together.verdict) == ("inconclusive", "regressed")
 
 
@@ -326,9 +327,9 @@ def test_a_new_treatment_is_judged_by_the_noise_of_the_old() -> None:
     entries = [*old, new]
     reference = Reference(Baseline("main", {"c": {str(n): one for n, one in enumerate(entries)}}))
     rules = Rules(parse_limits("e2e.p50:3%"))
-    found = judge_sessions(entries, {"1": ({"e2e.p50": 2.2},)}, reference, rules)
+    found = judge_sessions(entries, [{"1": ({"e2e.p50": 2.2},)}], reference, rules)
     assert (found.verdict, found.rule, found.baseline_sessions) == ("regressed", "sessions", 1)
-    assert judge_sessions(entries, {"1": ({"e2e.p50": 2.0},)}, reference, rules).verdict != "regressed"
+    assert judge_sessions(entries, [{"1": ({"e2e.p50": 2.0},)}], reference, rules).verdict != "regressed"
 
 
 @pytest.mark.parametrize(("count", "verdict"), [(100.0, "pass"), (1000.0, "regressed")])
@@ -347,3 +348,46 @@ def test_errors_are_worse_only_beyond_every_session_of_the_baseline() -> None:
     assert judge(sessions, {"error_rate": 0.05}, "error_rate:1%").verdict == "pass"
     found = judge(sessions, {"error_rate": 0.06}, "error_rate:1%")
     assert (found.verdict, found.rule) == ("regressed", "threshold")
+
+
+def test_one_bad_start_of_three_is_not_the_servers_doing() -> None:
+    """The mean of the three is far off; two of them are as ever. What all three share is a regression."""
+    entries = [entry(values, n) for n, values in enumerate(STEADY)]
+    reference = Reference(Baseline("main", {"c": {str(n): one for n, one in enumerate(entries)}}))
+    rules = Rules(parse_limits("e2e.p50:3%"))
+
+    def judged(*starts: float) -> VerdictRecord:
+        now: Replicates = {str(n): ({"e2e.p50": value},) for n, value in enumerate(starts, 1)}
+        return judge_sessions(entries, [now], reference, rules)
+
+    lone, all_three = judged(1.0, 1.4, 1.01), judged(1.1, 1.15, 1.12)
+    assert (lone.verdict, all_three.verdict) == ("inconclusive", "regressed")
+    assert lone.comparisons[0].median == pytest.approx(0.01, abs=1e-3)
+    assert lone.comparisons[0].change == pytest.approx(all_three.comparisons[0].change, abs=0.01)
+
+
+STARTS = st.lists(st.floats(0.5, 2), min_size=1, max_size=5)
+
+
+@given(st.lists(STARTS, min_size=1, max_size=6), STARTS, st.floats(1e-2, 1e2), st.randoms())
+def test_neither_order_nor_unit_matters(
+    stored: list[list[float]], now: list[float], unit: float, luck: Random
+) -> None:
+    """Of sessions and of starts; with another unit every value differs by the same factor."""
+
+    def judged(sessions: list[list[float]], starts: list[float], factor: float) -> VerdictRecord:
+        def measured(values: list[float]) -> Replicates:
+            return {str(n): ({"throughput_output": value * factor},) for n, value in enumerate(values)}
+
+        entries = [entry({}, 0).model_copy(update={"replicates": measured(values)}) for values in sessions]
+        reference = Reference(Baseline("main", {"c": {str(n): one for n, one in enumerate(entries)}}))
+        return judge_sessions(
+            entries, [measured(starts)], reference, Rules(parse_limits("throughput_output:3%"))
+        )
+
+    one = judged(stored, now, 1.0).comparisons[0]
+    other = judged(luck.sample(stored, len(stored)), luck.sample(now, len(now)), unit).comparisons[0]
+    assert other.change == pytest.approx(one.change, abs=1e-9)
+    assert (other.p is None) == (one.p is None)
+    if one.p is not None:
+        assert other.p == pytest.approx(one.p, abs=1e-6)

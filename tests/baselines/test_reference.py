@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
 
@@ -10,6 +12,9 @@ from pytest_llmbench.baselines.judge import Rules, judge_sessions
 from pytest_llmbench.baselines.limits import parse_limits
 from pytest_llmbench.baselines.model import Baseline, SessionEntry
 from pytest_llmbench.baselines.reference import Reference
+
+if TYPE_CHECKING:
+    from pytest_llmbench.baselines.values import Replicates
 
 KEY = "e2e.p50"
 RULES = Rules(parse_limits(f"{KEY}:3%"), alpha=0.001)
@@ -90,12 +95,12 @@ def test_a_bad_session_hides_nothing_and_is_named() -> None:
     """15 % in one cell is found, against the nine others; the verdict says which was left out and why."""
     found = baseline(bad=(3,))
     entries = list(found.cells["c5"].values())
-    verdict = judge_sessions(entries, {"1": ({KEY: 1.15},)}, Reference(found), RULES)
+    verdict = judge_sessions(entries, [{"1": ({KEY: 1.15},)}], Reference(found), RULES)
     assert (verdict.verdict, verdict.baseline_sessions) == ("regressed", 9)
     (text,) = verdict.set_aside
     assert text.startswith("session s3: e2e.p50 +")
     assert text.endswith(" % in most cells")
-    clean = judge_sessions(entries, {"1": ({KEY: 1.0},)}, Reference(baseline()), RULES)
+    clean = judge_sessions(entries, [{"1": ({KEY: 1.0},)}], Reference(baseline()), RULES)
     assert clean.set_aside == ()
 
 
@@ -127,3 +132,31 @@ def test_versions_of_another_speed_are_no_outliers() -> None:
             entries[f"s{number}"] = entry(2.0 + 0.01 * (number % 2), number, version="b2")
         entries["s14"] = entry(9.0, 14, version="b3")
     assert aside(Baseline("main", cells)) == set()
+
+
+def starts(rng: np.random.Generator, count: int, session: float = 0.0) -> Replicates:
+    """Make a session of starts that differ by 2 %, on top of how far it is off itself."""
+    return {str(n): ({KEY: float(np.exp(session + 0.02 * rng.normal()))},) for n in range(count)}
+
+
+def test_one_start_is_less_sure_than_the_mean_of_three() -> None:
+    """What a session has beyond those of the baseline for having fewer starts is that of starts."""
+    rng = np.random.default_rng(5)
+    cells = {
+        f"c{cell}": {
+            f"s{n}": entry(1.0, n).model_copy(update={"replicates": starts(rng, 3)}) for n in range(10)
+        }
+        for cell in range(20)
+    }
+    reference = Reference(Baseline("main", cells))
+    entries = list(cells["c0"].values())
+    one, two = (reference.fewer(entries, KEY, share) for share in (1.0, 0.5))
+    assert one.variance == pytest.approx(0.02**2 * 2 / 3, rel=0.2)
+    assert two.variance == pytest.approx(one.variance / 4)
+    assert one.df > 100
+    assert reference.fewer(entries, KEY, 1 / 3).df == reference.fewer(entries, KEY, 0.2).df == 0
+    seen = [
+        judge_sessions(entries, [starts(rng, count)], reference, RULES).comparisons[0].detectable or 0.0
+        for count in (1, 2, 3, 5)
+    ]
+    assert seen[0] > seen[1] > seen[2] == seen[3]

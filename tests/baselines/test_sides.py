@@ -67,3 +67,17 @@ def test_other_cells_moderate() -> None:
         few.set(f"other{number}", "a", starts(1.0, 1.0, 1.0, 1.0, 1.0))
         few.set(f"other{number}", "b", starts(1.01, 0.99, 1.0, 1.02, 0.98))
     assert few.judge("c", rules).verdict == "regressed"
+
+
+def test_one_bad_pair_decides_nothing() -> None:
+    """Of five it takes the mean along, and not the median."""
+    b = [value * factor for value, factor in zip(A, (1.001, 0.999, 1.3, 1.0, 1.002), strict=True)]
+    pairs = sides(starts(*A), starts(*b))
+    for number in range(20):
+        pairs.set(f"other{number}", "a", starts(*A))
+        pairs.set(f"other{number}", "b", starts(*(value * 0.99**n for n, value in enumerate(A))))
+    found = pairs.judge("c", RULES).comparisons[0]
+    assert found.verdict == "inconclusive"
+    assert found.median == pytest.approx(0.001)
+    assert (found.change or 0) > 0.05
+    assert (found.p or 0) < (found.alpha or 0)

@@ -69,8 +69,8 @@ def test_it_is_found_four_times_in_five() -> None:
         clean = 0.5 * math.exp(rng.gauss(0, CV))
         slow = clean * (1 + sight.by_sessions[10])
         by_age = list(entries)
-        late = judge_sessions(by_age, {"1": ({"ttft.p50": slow},)}, reference, rules)
-        same = judge_sessions(by_age, {"1": ({"ttft.p50": clean},)}, reference, wide)
+        late = judge_sessions(by_age, [{"1": ({"ttft.p50": slow},)}], reference, rules)
+        same = judge_sessions(by_age, [{"1": ({"ttft.p50": clean},)}], reference, wide)
         found += late.verdict == "regressed"
         passed += same.verdict == "pass"
     # Four in five, give or take three standard errors and what 30 sessions leave open of the noise.

@@ -225,6 +225,17 @@ def test_the_default_is_the_only_one_or_main(
     assert store.default_name() == "main"
 
 
+def test_the_anchor_is_whatever_has_its_name(
+    store: BaselineStore, make_result: MakeResult, environment: EnvironmentRecord
+) -> None:
+    """Where there is none there is nothing to drift from, and it cannot drift from itself."""
+    save(store, environment, make_result())
+    assert store.anchor(store.load("main")) is None
+    store.save("anchor", "a1", [make_result()], WHEN, environment)
+    assert store.anchor(store.load("main")) == store.load("anchor")
+    assert store.anchor(store.load("main"), store.load("anchor")) is None
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llmbench.baselines.values import average, replicates_of, run_values, session_values
+from pytest_llmbench.baselines.values import average, replicates_of, run_values, session_values, start_values
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,3 +67,13 @@ def test_a_server_slower_by_a_factor_has_a_value_larger_by_it(values: list[float
     assert average("ttft.p50", [v * factor for v in values]) == pytest.approx(mean * factor)
     assert average("ttft.p50", [values[0]] * 7) == values[0]
     assert math.log(mean) == pytest.approx(math.fsum(map(math.log, values)) / len(values), abs=1e-9)
+
+
+def test_starts_have_values_of_their_own() -> None:
+    """The mean of their runs; what has none is left out, and counts add up."""
+    replicates: dict[str, list[dict[str, float]]] = {
+        "1": [{"ttft.p50": 1.0, "ttft.count": 9.0}, {"ttft.p50": 3.0, "ttft.count": 1.0}],
+        "2": [{}],
+    }
+    assert start_values(replicates, "ttft.p50") == {"1": 2.0}
+    assert start_values(replicates, "ttft.count") == {"1": 10.0}

@@ -15,6 +15,8 @@ from pytest_llmbench.baselines.wording import (
     comparison_text,
     format_value,
     judged_message,
+    one_start_text,
+    rule_text,
 )
 from pytest_llmbench.records import MetricComparison
 
@@ -143,7 +145,7 @@ def test_a_missing_metric_is_the_first_line_when_nothing_is_worse(make_result: M
 def test_statistics_are_told_with_their_certainty(make_result: MakeResult) -> None:
     """How sure, within which bounds, and what the comparison could have seen."""
     (limit,) = parse_limits("ttft.p50:3%")
-    found = by_statistics(limit, Estimate(0.14, 0.02, 20.0), 0.0121, alpha=0.0008, rule="sessions")
+    found = by_statistics(limit, Estimate(0.14, 0.02, 20.0, 0.14), 0.0121, alpha=0.0008, rule="sessions")
     verdict = verdict_of_cell([found], [], Rules((limit,)), baseline="main", baseline_sessions=10)
     first, _, third, *_ = judged_message(make_result(), verdict).splitlines()
     assert first == "ttft.p50 +15 % (12.1 ms -> 13.9 ms, +11 to +19 %, p < 1e-6)"
@@ -156,10 +158,32 @@ def test_statistics_are_told_with_their_certainty(make_result: MakeResult) -> No
 def test_sides_are_told_as_sides(make_result: MakeResult) -> None:
     """An A/B is not accepted by saving, and can be repeated with more pairs."""
     (limit,) = parse_limits("ttft.p50:3%")
-    found = by_statistics(limit, Estimate(0.14, 0.02, 4.0), 0.0121, alpha=0.01, rule="pairs")
+    found = by_statistics(limit, Estimate(0.14, 0.02, 4.0, 0.14), 0.0121, alpha=0.01, rule="pairs")
     verdict = verdict_of_cell([found], [], Rules((limit,)), baseline="B=arg.threads=1", baseline_sessions=1)
     text = judged_message(make_result(), verdict)
     assert "regressed against side A of this session (B=arg.threads=1)" in text
     assert "paired t test" in text
     assert "--bench-replicates=10" in text
     assert "--bench-save" not in text
+
+
+def test_it_is_told_that_one_start_was_slow(make_result: MakeResult) -> None:
+    """Where that kept the cell from failing, or the policy fails it all the same."""
+    (limit,) = parse_limits("ttft.p50:3%")
+    found = by_statistics(limit, Estimate(0.14, 0.02, 20.0, 0.012), 0.0121, alpha=0.0008, rule="sessions")
+    assert one_start_text(found) == "ttft.p50 +15 %, the median start +1.2 %"
+    assert one_start_text(found.model_copy(update={"rule": "pairs"})).endswith("the median pair +1.2 %")
+    verdict = verdict_of_cell([found], [], Rules((limit,)), baseline="main", baseline_sessions=10)
+    lines = judged_message(make_result(), verdict).splitlines()
+    assert "one start decides nothing: ttft.p50 +15 %, the median start +1.2 %" in lines
+    plain = by_statistics(limit, Estimate(0.14, 0.02, 20.0, 0.14), 0.0121, alpha=0.0008, rule="sessions")
+    assert one_start_text(plain) == ""
+
+
+def test_several_sessions_are_told_as_several() -> None:
+    """`llmbench compare` judges all of a treatment together."""
+    (limit,) = parse_limits("ttft.p50:3%")
+    found = by_statistics(limit, Estimate(0.14, 0.02, 20.0, 0.14), 0.0121, alpha=0.0008, rule="sessions")
+    verdict = verdict_of_cell([found], [], Rules((limit,)), baseline="main", baseline_sessions=10)
+    several = verdict.model_copy(update={"sessions": 3})
+    assert rule_text(several) == "t test of 3 sessions against 10 sessions, alpha 0.0008"

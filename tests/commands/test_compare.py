@@ -89,7 +89,7 @@ def test_names_ids_and_paths_are_baselines(run: Run, report: Report, make_result
     """As for --bench-compare; what is as it was has exit code 0."""
     same = make_result(values=USUAL)
     path = report(same, session="20261128T1")
-    for source in (path, "20261128T1", path.removesuffix("/report.json"), "main"):
+    for source in (path, "20261128T1", path.removesuffix("/report.json")):
         assert run("main", source)[0] == 0
     assert "plain threshold, not a statistical test" in run(path, "main")[1].splitlines()
 
@@ -210,6 +210,7 @@ def test_metrics_are_chosen(run: Run, report: Report, make_result: MakeResult) -
         (["main", "--by", "backend", "--compare-fail", "ttft.p50:5%"], 4, "with --by nothing fails"),
         (["main", "--by", "backend"], 4, "nothing stands side by side: .* two of a backend \\(llama\\)"),
         (["main", "main", "--compare-fail", "ttft.p50"], 4, "expected METRIC.STATISTIC:PERCENT%"),
+        (["main", "main"], 4, "main has no session that is not of main, too: nothing to compare with"),
         (["main", "--by", "engine"], 4, "invalid choice: 'engine'"),
     ],
 )
@@ -218,6 +219,42 @@ def test_mistakes_are_told_in_one_message(run: Run, arguments: list[str], code: 
     found, out, err = run(*arguments)
     assert (found, out) == (code, "")
     assert re.search(message, err), err
+
+
+@pytest.mark.usefixtures("_main")
+def test_drift_from_the_anchor_is_told_and_fails_nothing(
+    run: Run, tmp_path: Path, report: Report, make_result: MakeResult, environment: EnvironmentRecord
+) -> None:
+    """In every form, as after a session of tests."""
+    store = BaselineStore(tmp_path / "baselines")
+    for day, noise in enumerate((0.999, 1.0, 1.001), 1):
+        fast = make_result(values={**USUAL, "ttft": 0.1 * noise})
+        store.save("anchor", f"a{day}", [fast], f"2025-11-0{day}T03:00:00Z", environment)
+    path = report(make_result(values=USUAL))
+    code, out, _ = run("main", path)
+    assert code == 0
+    assert "drift: tiny-glm.llama.tp01.gpux00/short/c001 ttft.p50 +400 % against 'anchor'" in " ".join(
+        out.split()
+    )
+    assert "- drift: tiny-glm.llama.tp01.gpux00/short/c001" in run("main", path, "--markdown", "-")[1]
+    (cell,) = json.loads(run("main", path, "--json", "-")[1])["cells"]
+    assert (cell["anchor"], cell["drift"][0]["verdict"]) == ("anchor", "regressed")
+    assert "drift" not in run("anchor", path)[1]
+
+
+@pytest.mark.usefixtures("_main")
+def test_a_session_saved_in_a_does_not_vouch_for_itself(
+    run: Run, tmp_path: Path, report: Report, make_result: MakeResult, environment: EnvironmentRecord
+) -> None:
+    """It is left out of A, and that is told."""
+    slow = make_result(values={**USUAL, "ttft": 0.8})
+    path = report(slow, session="s9")
+    before = run("main", path)
+    BaselineStore(tmp_path / "baselines").save("main", "s9", [slow], "2026-11-09T03:00:00Z", environment)
+    code, out, err = run("main", path)
+    told = "in both: session s9: not compared with itself\n"
+    assert (code, out.replace(told, "").rstrip(), err) == (1, before[1].rstrip(), "")
+    assert told in out
 
 
 @pytest.mark.usefixtures("_main")
