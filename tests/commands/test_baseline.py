@@ -60,7 +60,7 @@ def test_show_tells_cells_and_sessions(store: BaselineStore, run: Run, make_resu
     assert store.names()
     code, out, _ = run("show", "main")
     assert code == 0
-    assert out.splitlines()[1:3] == [make_result().cell, "  s1  2026-11-01T03:00  1 replicates  b1"]
+    assert out.splitlines()[1:3] == [make_result().cell, "  s1  2026-11-01T03:00  1 replicate  b1"]
 
 
 def test_merge_adds_sessions(store: BaselineStore, run: Run) -> None:
