@@ -109,7 +109,11 @@ OPTIONS = (
         choices=("prebuilt", "build"),
     ),
     Option("rebuild", "flag", "pull or build images anew, even those that are here"),
-    Option("keep", "flag", "leave containers running, and use those that run already (llmbench stop)"),
+    Option(
+        "keep",
+        "flag",
+        "leave containers and local processes running, and use those that run already (llmbench stop)",
+    ),
     Option(
         "url",
         "list",

@@ -9,16 +9,15 @@ from typing import TYPE_CHECKING
 
 from pytest_llmbench.errors import MeasurementError, ServerError
 from pytest_llmbench.reports.starts import note_start
-from pytest_llmbench.runtimes import RUNTIMES
 from pytest_llmbench.runtimes.activity import STOPPED, stands_still
 from pytest_llmbench.runtimes.base import StartContext
 from pytest_llmbench.runtimes.cores import Cores, divided
-from pytest_llmbench.runtimes.docker import sweep_containers
 from pytest_llmbench.runtimes.exclusive import Host
+from pytest_llmbench.runtimes.found import sweep_servers
 from pytest_llmbench.runtimes.gpus import list_gpus
 from pytest_llmbench.runtimes.keys import resolve_api_key, resolve_secrets
+from pytest_llmbench.runtimes.known import RUNTIMES
 from pytest_llmbench.runtimes.leases import GpuPool
-from pytest_llmbench.runtimes.local_process import sweep_processes
 from pytest_llmbench.telemetry.inventory import host_inventory, links
 from pytest_llmbench.telemetry.watch import GpuWatch, settled
 
@@ -98,7 +97,7 @@ class Servers:
     @cached_property
     def _pool(self) -> GpuPool:
         """The GPUs; asks the driver, so not before something is to run."""
-        return GpuPool(list_gpus(), host_inventory(), self._gpu_rules, self._facts_of, sweep=_sweep)
+        return GpuPool(list_gpus(), host_inventory(), self._gpu_rules, self._facts_of, sweep=sweep_servers)
 
     @contextlib.contextmanager
     def serving(self, deployment: Deployment, log_name: str) -> Iterator[Server]:
@@ -127,7 +126,7 @@ class Servers:
                 running = RUNTIMES[deployment.runtime].start(deployment, context)
             self._live[deployment], self._leased[deployment] = running, gpus
             try:
-                if ours:
+                if running.server.log is not None:  # else it ran already
                     note_start(self.folder(), log_name)
                 given = {
                     "leased_gpus": ",".join(gpu.label for gpu in gpus),
@@ -214,15 +213,9 @@ class Servers:
     def sweep(self) -> None:
         """End what other processes of ours left that were killed before they could."""
         with contextlib.suppress(ServerError):
-            _sweep()
+            sweep_servers()
 
     def close(self) -> None:
         """End any server that is still up."""
         for running in self._live.values():
             running.stop()
-
-
-def _sweep() -> None:
-    """End the servers of dead owners, which may hold the memory of GPUs."""
-    sweep_containers()
-    sweep_processes()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,6 +10,7 @@ import yaml  # noqa: F401 - libyaml knows the classes of its first import only, 
 
 from pytest_llmbench.records import EnvironmentRecord, ResultRecord, SessionRecord
 from pytest_llmbench.shared_files import LOCK_FOLDER
+from tests.llama_program import write_program
 from tests.never_late import lift_limits
 from tests.records import result_of
 
@@ -31,6 +33,12 @@ def _own_locks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def model_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give a cache for builtin models that is filled once, and is not the user's."""
     return tmp_path_factory.getbasetemp() / "models"
+
+
+@pytest.fixture(scope="session")
+def llama_program(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Give a `llama-server` to start as a local process: the one on PATH, else the wheel's."""
+    return shutil.which("llama-server") or str(write_program(tmp_path_factory.mktemp("bin") / "llama-server"))
 
 
 @pytest.fixture

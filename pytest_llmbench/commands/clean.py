@@ -5,15 +5,13 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from pytest_llmbench.commands.named import state
+from pytest_llmbench.commands.named import find_all, state
 from pytest_llmbench.runtimes.containers.daemon import connect, sdk, telling
-from pytest_llmbench.runtimes.containers.found import find_servers, remove
-from pytest_llmbench.runtimes.containers.labels import CACHE_VOLUMES, MARK
+from pytest_llmbench.runtimes.containers.wiring import CACHE_VOLUMES
+from pytest_llmbench.runtimes.labels import MARK
 
 if TYPE_CHECKING:
     import argparse
-
-    from pytest_llmbench.runtimes.containers.daemon import Client
 
 __all__ = ["Clean"]
 
@@ -24,10 +22,10 @@ class Clean:
     name = "clean"
     summary = "show what is left over, and remove it with --yes"
     description = """\
-Show what is left over: containers of killed sessions, and with --elsewhere those whose
-owner cannot be seen from here; with --caches what engines compiled; with --images what
-was built. Nothing is removed without --yes, and never anything that is not ours, in
-use, or kept.
+Show what is left over: containers and processes of killed sessions, and with --elsewhere
+those whose owner cannot be seen from here; with --caches what engines compiled; with
+--images what was built. Nothing is removed without --yes, and never anything that is not
+ours, in use, or kept.
 
   llmbench clean                  what there is
   llmbench clean --yes            remove it"""
@@ -35,7 +33,7 @@ use, or kept.
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Take what to look for, and whether to do it."""
         parser.add_argument("--yes", action="store_true", help="remove what is shown")
-        parser.add_argument("--elsewhere", action="store_true", help="containers whose owner cannot be seen")
+        parser.add_argument("--elsewhere", action="store_true", help="servers whose owner cannot be seen")
         parser.add_argument("--caches", action="store_true", help="volumes of compile caches")
         parser.add_argument("--images", action="store_true", help="images that were built here")
 
@@ -43,14 +41,14 @@ use, or kept.
         """Show, and remove where asked.
 
         Raises:
-            Unavailable: no Docker.
+            Unavailable: no Docker, where volumes or images are asked for.
+            ServerError: the Docker daemon broke off.
         """
-        client = connect()
         wanted = {"left over"} | ({"of elsewhere"} if arguments.elsewhere else set())
-        servers = [found for found in find_servers(client) if state(found) in wanted]
-        volumes = _volumes(client) if arguments.caches else []
-        images = _images(client) if arguments.images else []
-        lines = [f"container {found.name} ({state(found)}, {found.container.status})" for found in servers]
+        servers = [found for found in find_all() if state(found) in wanted]
+        volumes = _volumes() if arguments.caches else []
+        images = _images() if arguments.images else []
+        lines = [f"{found.kind} {found.name} ({state(found)}, {found.status})" for found in servers]
         lines += [f"volume {volume.name}" for volume in volumes]
         lines += [f"image {', '.join(image.tags) or image.short_id}" for image in images]
         if not lines:
@@ -58,7 +56,8 @@ use, or kept.
             return 0
         verb = "removed" if arguments.yes else "would remove"
         if arguments.yes:
-            remove(servers)
+            for found in servers:
+                found.end(at_once=True)
             lines = lines[: len(servers)]
             lines += [f"volume {volume.name}" for volume in volumes if _gone(volume)]
             lines += [f"image {', '.join(i.tags) or i.short_id}" for i in images if _gone(i)]
@@ -68,14 +67,14 @@ use, or kept.
         return 0
 
 
-def _volumes(client: Client) -> list[Any]:
+def _volumes() -> list[Any]:
     with telling("looking for volumes"):
-        return list(client.volumes.list(filters={"name": CACHE_VOLUMES}))
+        return list(connect().volumes.list(filters={"name": CACHE_VOLUMES}))
 
 
-def _images(client: Client) -> list[Any]:
+def _images() -> list[Any]:
     with telling("looking for images"):
-        return list(client.images.list(filters={"label": f"{MARK}=image"}))
+        return list(connect().images.list(filters={"label": f"{MARK}=image"}))
 
 
 def _gone(thing: Any) -> bool:  # noqa: ANN401 - a volume or an image of the SDK

@@ -2,33 +2,42 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 from pytest_llmbench.errors import UsageError, nearest
-from pytest_llmbench.runtimes.containers.found import Found, find_servers
+from pytest_llmbench.runtimes.containers.daemon import daemon_shortage
+from pytest_llmbench.runtimes.found import Found, find_servers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_llmbench.runtimes.containers.daemon import Client
-
-__all__ = ["named", "state"]
+__all__ = ["find_all", "named", "state"]
 
 
-def named(client: Client, names: Sequence[str]) -> list[Found]:
-    """Return the servers of ours with these container names, deployments, or beginnings of ids.
+def find_all() -> list[Found]:
+    """List our servers, and say on standard error why there are none in containers where none can be seen.
+
+    Raises:
+        ServerError: the Docker daemon broke off.
+    """
+    if shortage := daemon_shortage():
+        sys.stderr.write(f"local processes only; containers: {shortage}\n")
+    return find_servers()
+
+
+def named(servers: Sequence[Found], names: Sequence[str]) -> list[Found]:
+    """Choose the servers with these names, deployments, or beginnings of ids.
 
     Raises:
         UsageError: a name fits none; tells those there are.
     """
-    servers = find_servers(client)
     chosen: list[Found] = []
     for name in names:
         fitting = [
             found
             for found in servers
-            if name in (found.name, found.tag.deployment)
-            or (len(name) > 3 and found.container.id.startswith(name))  # noqa: PLR2004
+            if name in (found.name, found.tag.deployment) or (len(name) > 3 and found.id.startswith(name))  # noqa: PLR2004
         ]
         if not fitting:
             message = (
@@ -36,7 +45,7 @@ def named(client: Client, names: Sequence[str]) -> list[Found]:
             )
             raise UsageError(message)
         chosen += fitting
-    return list({found.container.id: found for found in chosen}.values())
+    return list({found.id: found for found in chosen}.values())
 
 
 def state(found: Found) -> str:

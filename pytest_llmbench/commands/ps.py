@@ -1,14 +1,11 @@
-"""`llmbench ps`: the servers in containers that there are."""
+"""`llmbench ps`: the servers that there are."""
 
 from __future__ import annotations
 
 import sys
 from typing import TYPE_CHECKING
 
-from pytest_llmbench.commands.named import state
-from pytest_llmbench.runtimes.containers.daemon import connect
-from pytest_llmbench.runtimes.containers.found import find_servers
-from pytest_llmbench.runtimes.containers.reach import address_of
+from pytest_llmbench.commands.named import find_all, state
 
 if TYPE_CHECKING:
     import argparse
@@ -17,13 +14,14 @@ __all__ = ["Ps"]
 
 
 class Ps:
-    """Lists our containers."""
+    """Lists our servers."""
 
     name = "ps"
-    summary = "list the servers in containers, and whose they are"
+    summary = "list our servers, and whose they are"
     description = """\
-List our servers in containers. `in use`: the session that started it lives. `kept`: it
-was started with --bench-keep or `llmbench serve --detach`; `llmbench stop` ends it.
+List our servers, in containers and as local processes (embedded ones end with their
+session). `in use`: the session that started it lives. `kept`: it was started with
+--bench-keep or `llmbench serve --detach`; `llmbench stop` ends it.
 `left over`: its session was killed; the next start removes it, and so does
 `llmbench clean`. `of elsewhere`: started in another process namespace or on another
 host, so that nobody here can tell."""
@@ -35,19 +33,20 @@ host, so that nobody here can tell."""
         """Print a line for each.
 
         Raises:
-            Unavailable: no Docker.
+            ServerError: the Docker daemon broke off.
         """
-        servers = find_servers(connect())
+        servers = find_all()
         if not servers:
-            sys.stdout.write("no servers in containers\n")
+            sys.stdout.write("no servers\n")
             return 0
-        rows = [("NAME", "STATE", "STATUS", "ADDRESS", "SESSION", "OWNER")]
+        rows = [("NAME", "KIND", "STATE", "STATUS", "ADDRESS", "SESSION", "OWNER")]
         rows += [
             (
                 found.name,
+                found.kind,
                 state(found),
-                str(found.container.status),
-                address_of(found.container) or "-",
+                found.status,
+                found.address or "-",
                 found.tag.session or "-",
                 str(found.tag.owner.pid),
             )

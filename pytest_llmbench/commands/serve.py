@@ -13,11 +13,11 @@ from pytest_llmbench.commands.showing import Showing, in_turn
 from pytest_llmbench.errors import ServerError, UsageError
 from pytest_llmbench.models.cache import cache_dir
 from pytest_llmbench.planning import known_facts
-from pytest_llmbench.runtimes import RUNTIMES
 from pytest_llmbench.runtimes.base import StartContext
 from pytest_llmbench.runtimes.connect import server_http
-from pytest_llmbench.runtimes.docker import sweep_containers
+from pytest_llmbench.runtimes.found import sweep_servers
 from pytest_llmbench.runtimes.gpus import list_gpus
+from pytest_llmbench.runtimes.known import RUNTIMES
 from pytest_llmbench.runtimes.leases import GpuPool
 from pytest_llmbench.spec.plan import Selection
 from pytest_llmbench.telemetry.inventory import host_inventory
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["Serve"]
 
 _PORT = 8000
+_KEPT = ("docker", "process")
 _LOOK_SECONDS = 0.5
 _LEASE_SECONDS = 600.0
 _TEXTS = ("content", "reasoning_content", "reasoning")
@@ -63,7 +64,7 @@ a path, or a hub id.
         parser.add_argument(
             "--arg", metavar="NAME=VALUE", action="append", default=[], help="engine argument"
         )
-        parser.add_argument("--detach", action="store_true", help="leave it running (containers only)")
+        parser.add_argument("--detach", action="store_true", help="leave it running (not an embedded one)")
         parser.add_argument("--warmup", action="store_true", help="have one request answered first")
         parser.add_argument("--test", action="store_true", help="have one request answered, and stop")
         add_config(parser)
@@ -77,8 +78,11 @@ a path, or a hub id.
             ServerError: it did not start, or did not answer.
         """
         deployment = _choose(arguments)
-        if arguments.detach and deployment.runtime != "docker":
-            message = f"--detach: only containers run on by themselves; this is runtime {deployment.runtime}"
+        if arguments.detach and deployment.runtime not in _KEPT:
+            message = (
+                "--detach: only containers and local processes run on by themselves;"
+                f" this is runtime {deployment.runtime}"
+            )
             raise UsageError(message)
         with _gpus(deployment) as gpus:
             return _serve(deployment, arguments, gpus)
@@ -106,7 +110,7 @@ def _serve(deployment: Deployment, arguments: argparse.Namespace, gpus: tuple[Gp
 
 
 def _gpus(deployment: Deployment) -> AbstractContextManager[tuple[GpuInfo, ...]]:
-    pool = GpuPool(list_gpus(), host_inventory(), facts_of=known_facts, sweep=sweep_containers)
+    pool = GpuPool(list_gpus(), host_inventory(), facts_of=known_facts, sweep=sweep_servers)
     return pool.leased(deployment, timeout=_LEASE_SECONDS, on_wait=Showing())
 
 
@@ -185,7 +189,7 @@ OpenAI:     OPENAI_BASE_URL={url}/v1 OPENAI_API_KEY={key}
 Anthropic:  ANTHROPIC_BASE_URL={url} ANTHROPIC_AUTH_TOKEN={key}
 try it:     curl {url}/v1/chat/completions {header}-H 'Content-Type: application/json' -d '{request}'
 measure it: pytest -m bench --bench-url={url}
-log:        {server.log}
+log:        {server.log or f"llmbench logs {server.deployment.id}"}
 """
 
 

@@ -5,11 +5,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from pytest_llmbench.commands.named import named, state
+from pytest_llmbench.commands.named import find_all, named, state
 from pytest_llmbench.errors import UsageError
-from pytest_llmbench.runtimes.containers.daemon import connect
-from pytest_llmbench.runtimes.containers.found import find_servers
-from pytest_llmbench.runtimes.containers.server import end
 
 if TYPE_CHECKING:
     import argparse
@@ -27,12 +24,12 @@ Stop and remove servers that --bench-keep or `llmbench serve --detach` left runn
 A server that a living session uses is stopped only if it is named.
 
   llmbench stop --all                          every kept one
-  llmbench stop tiny-glm.llama.tp01.gpux00     one, by deployment or container name"""
+  llmbench stop tiny-glm.llama.tp01.gpux00     one, by its deployment or its own name"""
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Take which."""
         parser.add_argument(
-            "servers", metavar="NAME", nargs="*", help="containers or deployments, as in `llmbench ps`"
+            "servers", metavar="NAME", nargs="*", help="servers or deployments, as in `llmbench ps`"
         )
         parser.add_argument("--all", action="store_true", help="every kept server")
 
@@ -41,18 +38,18 @@ A server that a living session uses is stopped only if it is named.
 
         Raises:
             UsageError: none was named, or there is none of that name.
-            Unavailable: no Docker.
+            ServerError: the Docker daemon broke off.
         """
         if not arguments.servers and not arguments.all:
             message = "name a server, or --all for every kept one; `llmbench ps` lists them"
             raise UsageError(message)
-        client = connect()
-        chosen = named(client, arguments.servers)
+        servers = find_all()
+        chosen = named(servers, arguments.servers)
         if arguments.all:
-            chosen += [found for found in find_servers(client) if found.tag.kept and found not in chosen]
+            chosen += [found for found in servers if found.tag.kept and found not in chosen]
         for found in chosen:
             was = state(found)
-            end(found.container, None)
+            found.end()
             sys.stdout.write(f"stopped {found.name} ({was})\n")
         if not chosen:
             sys.stdout.write("no kept servers\n")

@@ -1,6 +1,6 @@
 """What a runtime is: the place where a deployment's server lives.
 
-One class a file behind `Runtime`; `pytest_llmbench.runtimes.RUNTIMES` names them all.
+One class a file behind `Runtime`; `pytest_llmbench.runtimes.known.RUNTIMES` names them all.
 """
 
 from __future__ import annotations

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import time
 import uuid
 from dataclasses import dataclass, replace
@@ -23,19 +22,12 @@ from pytest_llmbench.runtimes.containers.daemon import (
     sdk,
     telling,
 )
-from pytest_llmbench.runtimes.containers.found import find_servers, sweep
+from pytest_llmbench.runtimes.containers.ending import end, end_at_exit, leave_at_exit
+from pytest_llmbench.runtimes.containers.found import find_containers, sweep_containers
 from pytest_llmbench.runtimes.containers.images import ensure_image
-from pytest_llmbench.runtimes.containers.labels import Tag
 from pytest_llmbench.runtimes.containers.mounts import Mount, user_mount, weights_mounts
 from pytest_llmbench.runtimes.containers.reach import CONTAINER_PORT, own_address, published_address
-from pytest_llmbench.runtimes.containers.server import (
-    ContainerServer,
-    LogCopy,
-    end,
-    end_at_exit,
-    ended,
-    leave_at_exit,
-)
+from pytest_llmbench.runtimes.containers.server import ContainerServer, LogCopy, ended
 from pytest_llmbench.runtimes.containers.wiring import (
     Wiring,
     accelerator_of,
@@ -45,7 +37,9 @@ from pytest_llmbench.runtimes.containers.wiring import (
     seeing,
 )
 from pytest_llmbench.runtimes.gpus import gpu_shortage
+from pytest_llmbench.runtimes.keeping import fingerprint, kept
 from pytest_llmbench.runtimes.keys import resolve_api_key, resolve_secrets
+from pytest_llmbench.runtimes.labels import Tag
 from pytest_llmbench.runtimes.owner import this_process
 from pytest_llmbench.runtimes.readiness import answers_as, read_log, wait_until_ready
 from pytest_llmbench.runtimes.server import Secret, Server
@@ -59,7 +53,7 @@ if TYPE_CHECKING:
     from pytest_llmbench.runtimes.containers.images import FoundImage
     from pytest_llmbench.spec.deployment import Deployment
 
-__all__ = ["Docker", "sweep_containers"]
+__all__ = ["Docker"]
 
 T = TypeVar("T")
 
@@ -79,21 +73,7 @@ class _Order:
     secrets: dict[str, Secret]
     mounts: tuple[Mount, ...]
     model: str
-
-    @property
-    def fingerprint(self) -> str:
-        """What two servers must have in common to be the same."""
-        gpus = ",".join(gpu.uuid for gpu in self.context.gpus)
-        secrets = "".join(f"{name}={value}" for name, value in sorted(self.secrets.items()))
-        parts = (
-            self.deployment.model_dump_json(),
-            self.image.id,
-            gpus,
-            self.api_key or "",
-            secrets,
-            self.mounts,
-        )
-        return hashlib.sha256(repr(tuple(map(str, parts))).encode()).hexdigest()[:32]
+    fingerprint: str
 
 
 class Docker:
@@ -130,7 +110,7 @@ class Docker:
         image = backend.image(deployment, accelerator_of(context))
         image = replace(image, build_args={**image.build_args, **dict(deployment.build_args)})
         client = connect()
-        for orphan in sweep(client):
+        for orphan in sweep_containers(client):
             context.on_progress(f"removed {orphan.name}, which a session that was killed left behind")
         found = ensure_image(
             client,
@@ -145,8 +125,11 @@ class Docker:
             formats=backend.formats,
             folders=context.model_folders,
         )
-        mounts, model = weights_mounts(weights)
-        order = _Order(deployment, context, backend, found, api_key, secrets, (*mounts, *own_mounts), model)
+        of_weights, model = weights_mounts(weights)
+        mounts = (*of_weights, *own_mounts)
+        told = {**secrets, "": api_key or Secret()}
+        same = fingerprint(deployment, context, weights, told, found.id, mounts)
+        order = _Order(deployment, context, backend, found, api_key, secrets, mounts, model, same)
         return (context.keep and self._adopt(client, order)) or self._create(client, order)
 
     def _create(self, client: Client, order: _Order) -> ContainerServer:
@@ -171,11 +154,11 @@ class Docker:
 
     def _adopt(self, client: Client, order: _Order) -> ContainerServer | None:
         """Return a server that was kept and is just what is wanted; None if there is none that runs well."""
-        for found in find_servers(client, fingerprint=order.fingerprint):
-            if found.tag.kept and ended(found.container) is None:
+        for found in kept(find_containers(client, fingerprint=order.fingerprint), order.context):
+            if ended(found.container) is None:
                 order.context.on_progress(f"using {found.name}, which was kept")
-                near = containers_are_near(client)
-                server = _ready(order, found.container, found.tag, near=near)
+                near = order.context.publish is None and containers_are_near(client)
+                server = replace(_ready(order, found.container, found.tag, near=near), log=None)
                 return ContainerServer(server, found.container, None, keep=True)
         return None
 
@@ -276,16 +259,6 @@ def _ready(
         log=context.log_path,
         outlives=tag.kept,
     )
-
-
-def sweep_containers() -> None:
-    """Remove the containers of dead owners, where there is a daemon at all.
-
-    Raises:
-        ServerError: the daemon did not answer.
-    """
-    if daemon_shortage() is None:
-        sweep(connect())
 
 
 def _discard(client: Client, name: str, container: DockerContainer) -> None:

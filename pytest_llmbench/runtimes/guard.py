@@ -2,10 +2,12 @@
 
 It starts the engine and ends it, with everything the engine started, when its standard input closes: the
 other end is a pipe that only the process that measures holds, so an engine does not outlive it, however it
-went. What the engine's processes leave behind when they die becomes a child of the guard, so nothing gets
-away. Ends as the engine did: with its exit code, or by the same signal.
+went. Told there to keep the engine, it stays without that process. SIGTERM ends it in either case. What the
+engine's processes leave behind when they die becomes a child of the guard, so nothing gets away. Ends as the
+engine did: with its exit code, or by the same signal.
 
-Kept apart and light: nothing else of the package is needed here but the list of a process's children.
+Kept apart and light: nothing else of the package is needed here but the list of a process's children, and
+the mark that every process of a server has.
 """
 
 from __future__ import annotations
@@ -20,6 +22,8 @@ import sys
 import time
 
 from pytest_llmbench.runtimes.activity import family
+from pytest_llmbench.runtimes.marks import KEEP, VARIABLE, Mark
+from pytest_llmbench.runtimes.owner import this_process
 
 __all__ = ["end_family", "main"]
 
@@ -31,6 +35,8 @@ _LOOK_SECONDS = 0.1
 def main() -> int:
     """Run the engine until it ends or we are told to; return its exit code."""
     cores, *command = sys.argv[1:]
+    asked: list[int] = []
+    signal.signal(signal.SIGTERM, lambda number, _frame: asked.append(number))
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
     if cores:
         os.sched_setaffinity(0, {int(core) for core in cores.split(",")})
@@ -38,6 +44,7 @@ def main() -> int:
         engine = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
+            env={**os.environ, **_marked()},
             start_new_session=True,
             # This process has one thread, so it may run code between fork and exec.
             preexec_fn=lambda: _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL),  # noqa: PLW1509
@@ -45,7 +52,7 @@ def main() -> int:
     except OSError as error:
         sys.stderr.write(f"{command[0]}: {error.strerror or error}\n")
         return 127
-    code = _wait(engine)
+    code = _wait(engine, asked)
     end_family(os.getpid())
     if code < 0:
         with contextlib.suppress(OSError):  # SIGKILL has no handler to take away
@@ -71,20 +78,35 @@ def end_family(pid: int) -> None:
         time.sleep(_LOOK_SECONDS / 5)
 
 
-def _wait(engine: subprocess.Popen[bytes]) -> int:
-    """Wait for the engine, and ask it to end once standard input closes; then insist."""
+def _wait(engine: subprocess.Popen[bytes], asked: list[int]) -> int:
+    """Wait for the engine; ask it to end once we are asked to, or whoever started us is gone; then insist."""
     deadline: float | None = None
+    kept = False
     while (code := engine.poll()) is None:
         if deadline is None:
-            if select.select([0], [], [], _LOOK_SECONDS)[0] and not os.read(0, 4096):
+            said = None if kept else _heard()
+            kept = kept or said == KEEP
+            if asked or said == b"":
                 engine.terminate()
                 deadline = time.monotonic() + _GRACE_SECONDS
+            elif kept:
+                time.sleep(_LOOK_SECONDS)
         elif time.monotonic() > deadline:
             engine.kill()
             deadline += _GRACE_SECONDS
         else:
             time.sleep(_LOOK_SECONDS / 2)
     return code
+
+
+def _heard() -> bytes | None:
+    """Return what comes in at standard input within a moment: nothing at all, or its end (empty)."""
+    return os.read(0, len(KEEP)) if select.select([0], [], [], _LOOK_SECONDS)[0] else None
+
+
+def _marked() -> dict[str, str]:
+    mark = Mark.read(os.environ.get(VARIABLE, ""))
+    return {VARIABLE: mark.behind(this_process()).text()} if mark else {}
 
 
 def _prctl(option: int, value: int) -> None:

@@ -52,7 +52,7 @@ class GpuPool:
     inventory: Inventory
     rules: Mapping[str, tuple[Rule, ...]] = field(default_factory=dict)
     facts_of: Callable[[str], ModelFacts | None] = lambda _source: None
-    sweep: Callable[[], None] = lambda: None
+    sweep: Callable[[], object] = lambda: None
     folder: Path = field(default_factory=lock_folder)
 
     def shortage(self, deployment: Deployment) -> str | None:

@@ -1,29 +1,26 @@
-"""An engine as a local process: starting it behind its guard, its end, and what dead sessions left behind."""
+"""An engine as a local process of ours: starting it behind its guard, and its end."""
 
 from __future__ import annotations
 
 import contextlib
-import os
-import signal
 import subprocess
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_llmbench.runtimes.activity import STOPPED, family, stands_still
+from pytest_llmbench.runtimes.activity import STOPPED, stands_still
 from pytest_llmbench.runtimes.child_process import open_log, signal_name
-from pytest_llmbench.runtimes.owner import Owner, this_process
+from pytest_llmbench.runtimes.found_processes import GRACE_SECONDS, FoundProcess, kill_family
+from pytest_llmbench.runtimes.marks import KEEP, VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
-__all__ = ["MARK", "LocalProcess", "sweep_processes"]
+    from pytest_llmbench.runtimes.marks import Mark
 
-MARK = "LLMBENCH_OWNER"
-"""The variable that every process of a server has: who started it."""
+__all__ = ["LocalProcess"]
 
 _GUARD = "pytest_llmbench.runtimes.guard"
-_GRACE_SECONDS = 35.0  # the guard takes ten at most for each of asking, insisting and cleaning up
 
 
 class LocalProcess:
@@ -34,16 +31,21 @@ class LocalProcess:
     """
 
     def __init__(
-        self, command: Sequence[str], env: Mapping[str, str], log: Path, cores: Sequence[int] = ()
+        self,
+        command: Sequence[str],
+        env: Mapping[str, str],
+        log: Path,
+        mark: Mark,
+        cores: Sequence[int] = (),
     ) -> None:
-        self._stopped = False
+        self._mark, self._stopped = mark, False
         with open_log(log) as output:
             self._guard = subprocess.Popen(
                 [sys.executable, "-P", "-m", _GUARD, ",".join(map(str, cores)), *command],
                 stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env={**env, MARK: _mark(this_process())},
+                env={**env, VARIABLE: mark.text()},
                 start_new_session=True,
             )
 
@@ -63,6 +65,17 @@ class LocalProcess:
             else f"the server exited with code {code}"
         )
 
+    def keep(self) -> FoundProcess:
+        """Let the engine outlive us: it is then what anybody else would find, and no child of ours to end."""
+        self._stopped = True
+        assert self._guard.stdin is not None  # noqa: S101 - asked for above
+        with contextlib.suppress(OSError):  # it has ended, which `exited` tells
+            self._guard.stdin.write(KEEP)
+            self._guard.stdin.close()
+        # It is not to be waited for; Python would warn of that.
+        self._guard.returncode = 0
+        return FoundProcess(self._mark, (self.pid,))
+
     def stop(self) -> None:
         """End the engine and everything it started. Safe to call twice; never raises."""
         if self._stopped:
@@ -72,47 +85,7 @@ class LocalProcess:
         with contextlib.suppress(OSError):
             self._guard.stdin.close()
         try:
-            self._guard.wait(_GRACE_SECONDS)
+            self._guard.wait(GRACE_SECONDS)
         except subprocess.TimeoutExpired:  # a guard that was stopped itself
-            _kill([*family(self.pid)])
+            kill_family(self.pid)
             self._guard.wait()
-
-
-def sweep_processes() -> list[int]:
-    """Kill what servers of sessions that were killed left running on this host; return their process ids.
-
-    Only processes that carry our mark, whose owner is known to be dead, and only of this user. On systems
-    without /proc nothing is found, and nothing is left either: guards see to that.
-    """
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        owner = _owner(folder)
-        if owner is not None and owner.lives() is False:
-            found += [int(folder.name)]
-    _kill([member for pid in found for member in family(pid)])
-    return found
-
-
-def _mark(owner: Owner) -> str:
-    return "|".join((str(owner.pid), owner.started, owner.boot, owner.place))
-
-
-def _owner(folder: Path) -> Owner | None:
-    try:
-        environ = (folder / "environ").read_bytes()
-    except OSError:
-        return None
-    prefix = f"{MARK}=".encode()
-    for variable in environ.split(b"\0"):
-        if variable.startswith(prefix):
-            pid, _, rest = variable[len(prefix) :].decode(errors="replace").partition("|")
-            parts = rest.split("|")
-            if pid.isdigit() and len(parts) == 3:  # noqa: PLR2004 - as `_mark` writes them
-                return Owner(int(pid), *parts)
-    return None
-
-
-def _kill(pids: Sequence[int]) -> None:
-    for pid in pids:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.kill(pid, signal.SIGKILL)

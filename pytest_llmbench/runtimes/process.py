@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 import socket
 import time
 import uuid
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_llmbench.backends import BACKENDS
@@ -15,29 +18,38 @@ from pytest_llmbench.backends.base import Launch
 from pytest_llmbench.errors import Unavailable, UsageError
 from pytest_llmbench.models import locate
 from pytest_llmbench.runtimes.activity import activity
+from pytest_llmbench.runtimes.base import served_name
 from pytest_llmbench.runtimes.connect import http_client
+from pytest_llmbench.runtimes.found_processes import find_processes, sweep_processes
 from pytest_llmbench.runtimes.gpus import gpu_shortage
+from pytest_llmbench.runtimes.keeping import fingerprint, kept, state_of
 from pytest_llmbench.runtimes.keys import resolve_api_key, resolve_secrets
-from pytest_llmbench.runtimes.local_process import LocalProcess, sweep_processes
+from pytest_llmbench.runtimes.labels import Tag
+from pytest_llmbench.runtimes.local_process import LocalProcess
+from pytest_llmbench.runtimes.marks import Mark
+from pytest_llmbench.runtimes.owner import this_process
 from pytest_llmbench.runtimes.readiness import answers_as, read_log, wait_until_ready
-from pytest_llmbench.runtimes.server import Server
+from pytest_llmbench.runtimes.server import Secret, Server
 from pytest_llmbench.telemetry.visible import visibility
 
 if TYPE_CHECKING:
     from pytest_llmbench.backends.base import Backend
     from pytest_llmbench.runtimes.base import StartContext
+    from pytest_llmbench.runtimes.found_processes import FoundProcess
     from pytest_llmbench.spec.deployment import Deployment
 
 __all__ = ["Process", "ProcessServer"]
 
 _HEALTH_SECONDS = 2.0
 _LOCALHOST = "127.0.0.1"
+_READ = re.compile("(CUDA|GGML|HF|HIP|LD|LLAMA|MKL|NCCL|NVIDIA|OMP|ROCR|SGLANG|TORCH|TRITON|VLLM)_|PYTHON")
+"""What the names of variables begin with that engines and their libraries read."""
 
 
 class ProcessServer:
-    """A server that is a process of this host."""
+    """A server that is a process of this host: a child of ours, or one that was kept and outlives us."""
 
-    def __init__(self, server: Server, process: LocalProcess) -> None:
+    def __init__(self, server: Server, process: LocalProcess | FoundProcess) -> None:
         self.server = server
         self._process = process
 
@@ -51,8 +63,32 @@ class ProcessServer:
         return self._process.exited()
 
     def stop(self) -> None:
-        """End the server and everything it started. Safe to call twice; never raises."""
-        self._process.stop()
+        """End the server and everything it started, unless it is kept. Safe to call twice; never raises."""
+        if isinstance(self._process, LocalProcess):
+            self._process.stop()
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """What one start needs, all of it found out before a program is started."""
+
+    deployment: Deployment
+    context: StartContext
+    backend: Backend
+    program: tuple[str, ...]
+    weights: Path
+    api_key: Secret | None
+    secrets: dict[str, Secret]
+
+    @property
+    def fingerprint(self) -> str:
+        """What two servers must have in common to be the same."""
+        program = Path(shutil.which(self.program[0]) or self.program[0]).resolve()
+        told = {**self.secrets, "": self.api_key or Secret()}
+        inherited = sorted((name, text) for name, text in os.environ.items() if _READ.match(name))
+        return fingerprint(
+            self.deployment, self.context, self.weights, told, self.program, state_of(program), inherited
+        )
 
 
 class Process:
@@ -84,71 +120,103 @@ class Process:
         reason = self.unavailable(deployment)
         if reason:
             raise Unavailable(reason)
-        if context.keep:
-            message = f"{deployment.id}: a local process cannot be kept; leave out --bench-keep"
+        if context.keep and not Path("/proc/self/environ").exists():
+            message = f"{deployment.id}: local processes can be kept on Linux only; leave out --bench-keep"
             raise UsageError(message)
         backend = BACKENDS[deployment.backend]
         api_key, secrets = resolve_api_key(deployment), resolve_secrets(deployment)
-        for pid in sweep_processes():
-            context.on_progress(f"ended process {pid}, which a session that was killed left behind")
+        for orphan in sweep_processes():
+            context.on_progress(f"ended {orphan.name}, which a session that was killed left behind")
         weights = locate(
             deployment.source,
             context.on_progress,
             formats=backend.formats,
             folders=context.model_folders,
         )
+        order = _Order(deployment, context, backend, _program(deployment, backend), weights, api_key, secrets)
+        return (context.keep and self._adopt(order)) or self._create(order)
+
+    def _create(self, order: _Order) -> ProcessServer:
+        deployment, context, backend = order.deployment, order.context, order.backend
         host, port = context.publish or (_LOCALHOST, 0)
         launch = Launch(
-            program=_program(deployment, backend),
-            model=str(weights),
-            served_name=f"{deployment.model}-{uuid.uuid4().hex[:8]}",
+            program=order.program,
+            model=str(order.weights),
+            served_name=served_name(deployment, context),
             host=host,
             port=port or _free_port(host),
-            api_key=api_key,
+            api_key=order.api_key,
             gpus=deployment.gpus,
         )
+        mark = _mark(order, launch)
         command = backend.command(deployment, launch)
         env = {
             **os.environ,
             **_gpus(deployment, context),
             **backend.environment(deployment, launch),
             **dict(deployment.env),
-            **secrets,
+            **order.secrets,
         }
-        context.on_progress(f"starting {launch.program[0]} with {weights.name}")
-        process = LocalProcess(command, env, context.log_path, context.cores)
+        context.on_progress(f"starting {launch.program[0]} with {order.weights.name}")
+        process = LocalProcess(command, env, context.log_path, mark, context.cores)
         try:
-            return ProcessServer(_ready(deployment, context, launch, process), process)
+            server = _ready(order, process, mark, context.log_path)
         except BaseException:  # Ctrl-C too
             process.stop()
             raise
+        return ProcessServer(server, process.keep() if context.keep else process)
+
+    def _adopt(self, order: _Order) -> ProcessServer | None:
+        """Return a server that was kept and is just what is wanted; None if there is none that runs well."""
+        for found in kept(find_processes(fingerprint=order.fingerprint), order.context):
+            # One of another process namespace answers at an address of its own.
+            if found.tag.owner.lives() is not None and found.exited() is None:
+                order.context.on_progress(f"using {found.name}, which was kept")
+                server = replace(_ready(order, found, found.mark, found.log_path), log=None)
+                return ProcessServer(server, found)
+        return None
 
 
-def _ready(deployment: Deployment, context: StartContext, launch: Launch, process: LocalProcess) -> Server:
-    """Wait until the server answers under its name, and ask it about itself."""
-    backend, begin = BACKENDS[deployment.backend], time.monotonic()
+def _mark(order: _Order, launch: Launch) -> Mark:
+    """Say whose the server is, and where it will answer."""
+    deployment, context = order.deployment, order.context
     host = _LOCALHOST if launch.host in {"0.0.0.0", "::"} else launch.host  # noqa: S104 - compared
-    base_url = f"http://{host}:{launch.port}"
-    with http_client(base_url, launch.api_key, timeout=_HEALTH_SECONDS) as http:
+    tag = Tag(
+        session=context.session,
+        deployment=deployment.id,
+        owner=this_process(),
+        served_name=order.backend.served_as(launch),
+        kept=context.keep,
+        fingerprint=order.fingerprint,
+        gpus=tuple(gpu.uuid for gpu in context.gpus),
+    )
+    return Mark(f"llmbench-{deployment.id}-{uuid.uuid4().hex[:8]}", f"http://{host}:{launch.port}", tag)
+
+
+def _ready(order: _Order, process: LocalProcess | FoundProcess, mark: Mark, log: Path) -> Server:
+    """Wait until the server answers under its name, and ask it about itself; `log` is what it writes."""
+    deployment, backend, begin = order.deployment, order.backend, time.monotonic()
+    with http_client(mark.address, order.api_key, timeout=_HEALTH_SECONDS) as http:
         wait_until_ready(
-            lambda: answers_as(backend.served_as(launch), http, backend.health_path),
+            lambda: answers_as(mark.tag.served_name, http, backend.health_path),
             process.exited,
-            context,
+            replace(order.context, log_path=log),
             what=deployment.id,
             telling=backend.telling_lines,
             cause=backend.cause,
             progress=lambda: activity(process.pid),
         )
         ready_seconds = time.monotonic() - begin
-        facts = {**backend.log_facts(read_log(context.log_path)), **backend.facts(http)}
+        facts = {**backend.log_facts(read_log(log)), **backend.facts(http)}
     return Server(
         deployment=deployment,
-        base_url=base_url,
-        served_model=backend.served_as(launch),
+        base_url=mark.address,
+        served_model=mark.tag.served_name,
         facts={**facts, "engine": backend.name},
-        api_key=launch.api_key,
+        api_key=order.api_key,
         ready_seconds=ready_seconds,
-        log=context.log_path,
+        log=log,
+        outlives=mark.tag.kept,
     )
 
 

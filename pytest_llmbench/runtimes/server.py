@@ -33,8 +33,8 @@ class Server:
         base_url: scheme, host and port, without `/v1` and without a trailing slash.
         served_model: the name to put into requests.
         facts: what the server reported: `version`, `context_length`, `slots`, ...
-        ready_seconds: from starting it to its first healthy answer.
-        log: the file its output goes to; None for external servers.
+        ready_seconds: from starting it, or finding it, to its first healthy answer.
+        log: the file its output goes to; None for one that ran already, external or kept.
         client_cores: where whoever measures it should run; empty for anywhere.
         outlives: it may have served others before, or will, so that its caches are not ours alone.
     """

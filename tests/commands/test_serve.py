@@ -51,7 +51,7 @@ def test_serves_until_interrupted(number: signal.Signals) -> None:
         (["nonsense"], "unknown model 'nonsense'"),
         (["qwen3-8b-q4"], "runs on llama, ik_llama: choose one with --backend"),
         (["tiny-glm", "--backend", "lama"], "--backend: unknown backend 'lama'; did you mean 'llama'"),
-        (["tiny-glm", "--detach"], "--detach: only containers run on by themselves"),
+        (["tiny-glm", "--detach"], "--detach: only containers and local processes run on"),
     ],
 )
 def test_mistakes(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:

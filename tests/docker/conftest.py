@@ -10,7 +10,7 @@ import pytest
 
 from pytest_llmbench.runtimes.base import StartContext
 from pytest_llmbench.runtimes.containers.daemon import connect, daemon_shortage
-from pytest_llmbench.runtimes.containers.found import find_servers
+from pytest_llmbench.runtimes.containers.found import find_containers
 from pytest_llmbench.runtimes.docker import Docker
 from pytest_llmbench.spec.deployment import Deployment
 from tests.docker.second_daemon import SecondDaemon
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_llmbench.runtimes.containers.daemon import Client
-    from pytest_llmbench.runtimes.containers.found import Found
+    from pytest_llmbench.runtimes.containers.found import FoundContainer
     from pytest_llmbench.runtimes.containers.server import ContainerServer
 
 IMAGE = os.environ.get("LLMBENCH_TEST_IMAGE", "")
@@ -32,9 +32,9 @@ OWNERS = {os.getpid()}
 """Processes whose containers are these tests' own; what else lives on this host is none of their business."""
 
 
-def ours(client: Client) -> list[Found]:
+def ours(client: Client) -> list[FoundContainer]:
     """List the servers that processes of these tests started."""
-    return [found for found in find_servers(client) if found.tag.owner.pid in OWNERS]
+    return [found for found in find_containers(client) if found.tag.owner.pid in OWNERS]
 
 
 class Start(Protocol):

@@ -11,7 +11,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from pytest_llmbench.runtimes.activity import family
-from pytest_llmbench.runtimes.containers.found import find_servers
+from pytest_llmbench.runtimes.containers.found import find_containers
 from tests import never_late
 from tests.docker.conftest import IMAGE, OWNERS
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_llmbench.runtimes.containers.daemon import Client
-    from pytest_llmbench.runtimes.containers.found import Found
+    from pytest_llmbench.runtimes.containers.found import FoundContainer
 
 __all__ = ["Run", "until"]
 
@@ -91,14 +91,14 @@ class Run:
         out, _ = self.process.communicate(timeout=_SECONDS)
         return out
 
-    def server(self, client: Client) -> Found:
+    def server(self, client: Client) -> FoundContainer:
         """Wait for its container."""
-        found: Found = until(
-            lambda: next((one for one in find_servers(client) if self._owns(one) and one.runs), None)
+        found: FoundContainer = until(
+            lambda: next((one for one in find_containers(client) if self._owns(one) and one.runs), None)
         )
         return found
 
-    def _owns(self, found: Found) -> bool:
+    def _owns(self, found: FoundContainer) -> bool:
         """Whether a server is this session's: its own, or one of its workers'."""
         owner = found.tag.owner.pid
         if owner not in family(self.process.pid):
@@ -106,7 +106,7 @@ class Run:
         OWNERS.add(owner)
         return True
 
-    def measuring(self, client: Client) -> Found:
+    def measuring(self, client: Client) -> FoundContainer:
         """Wait until its server answers a request."""
         found = self.server(client)
         until(lambda: b"processing task" in found.container.logs())

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from pytest_llmbench import cli
-from pytest_llmbench.runtimes.containers.labels import Tag
+from pytest_llmbench.runtimes.labels import Tag
 from pytest_llmbench.runtimes.owner import Owner, this_process
 from tests.docker.conftest import BASE, IMAGE, OWNERS, ours
 

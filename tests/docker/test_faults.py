@@ -18,7 +18,7 @@ import pytest
 
 from pytest_llmbench.errors import LLMBenchError, ServerStartError, UsageError
 from pytest_llmbench.runtimes.containers.daemon import connect
-from pytest_llmbench.runtimes.containers.found import find_servers, sweep
+from pytest_llmbench.runtimes.containers.found import find_containers, sweep_containers
 from pytest_llmbench.runtimes.docker import Docker
 from pytest_llmbench.telemetry.gpu import GpuInfo
 from tests.docker.conftest import BASE, IMAGE, boxed, ours
@@ -233,7 +233,7 @@ def test_pytest_is_killed_and_the_next_session_sweeps(client: Client, tmp_path: 
     left = first.measuring(client)
     first.process.kill()
     first.finish()
-    assert until(lambda: left.orphaned)
+    assert until(lambda: left.tag.orphaned)
     (tmp_path / "b").mkdir()
     second = Run(tmp_path / "b")
     second.finish()
@@ -357,8 +357,8 @@ def test_the_daemon_goes_down(
     assert run.process.returncode == 1
     assert f"the Docker daemon at {url} is gone" in " ".join(out.split())
     tell("daemon down during", _line(out, "is gone").replace(url, "unix:///var/run/docker.sock"))
-    assert len(sweep(connect())) == 1
-    assert find_servers(connect()) == []
+    assert len(sweep_containers(connect())) == 1
+    assert find_containers(connect()) == []
 
 
 def _line(text: str, part: str) -> str:

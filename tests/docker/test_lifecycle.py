@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_llmbench.errors import UsageError
-from pytest_llmbench.runtimes.containers.found import find_servers, sweep
-from pytest_llmbench.runtimes.containers.labels import Tag
+from pytest_llmbench.runtimes.containers.found import find_containers, sweep_containers
 from pytest_llmbench.runtimes.docker import Docker
+from pytest_llmbench.runtimes.labels import Tag
 from pytest_llmbench.runtimes.owner import this_process
 from tests.docker.conftest import IMAGE, OWNERS, boxed, ours
 
@@ -47,11 +47,11 @@ def test_server_answers_under_its_name(start: Start, client: Client) -> None:
 def test_labels_tell_whose_it_is(start: Start, client: Client) -> None:
     """Session, deployment, owner and served name are on the container."""
     running = start()
-    (found,) = (one for one in find_servers(client) if one.container.id == running.container.id)
+    (found,) = (one for one in find_containers(client) if one.container.id == running.container.id)
     assert found.tag.owner == this_process()
     assert (found.tag.session, found.tag.deployment) == ("test", "tiny-glm.llama.tp01.gpux00")
     assert found.tag.served_name == running.server.served_model
-    assert not found.orphaned
+    assert not found.tag.orphaned
     assert found.runs
 
 
@@ -163,8 +163,8 @@ def test_servers_of_the_dead_are_swept_and_no_others(start: Start, client: Clien
     ]
     try:
         # A session beside these tests may have been quicker.
-        assert {found.name for found in sweep(client)} <= {"orphan"}
-        assert "orphan" not in {found.name for found in find_servers(client)}
+        assert {found.name for found in sweep_containers(client)} <= {"orphan"}
+        assert "orphan" not in {found.name for found in find_containers(client)}
         left = {container.name for container in client.containers.list(all=True)}
         assert {names[0], "kept", "unknown"} <= left
         assert mine.exited() is None

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_llmbench.errors import Unavailable
-from pytest_llmbench.runtimes import RUNTIMES
 from pytest_llmbench.runtimes.base import StartContext
 from pytest_llmbench.runtimes.containers.daemon import connect, daemon_answers, daemon_shortage
 from pytest_llmbench.runtimes.docker import Docker
+from pytest_llmbench.runtimes.known import RUNTIMES
 from pytest_llmbench.spec.deployment import Deployment
 
 if TYPE_CHECKING:

@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_llmbench.runtimes.activity import family
-from pytest_llmbench.runtimes.local_process import LocalProcess, sweep_processes
+from pytest_llmbench.runtimes.found_processes import sweep_processes
+from pytest_llmbench.runtimes.labels import Tag
+from pytest_llmbench.runtimes.local_process import LocalProcess
+from pytest_llmbench.runtimes.marks import Mark
 from pytest_llmbench.runtimes.owner import this_process
 
 if TYPE_CHECKING:
@@ -32,6 +35,11 @@ print("worker", child.pid, flush=True)
 
 def _stubborn(then: str) -> list[str]:
     return [sys.executable, "-c", _STUBBORN.format(then=then)]
+
+
+def _start(command: list[str], log: Path) -> LocalProcess:
+    mark = Mark(f"test-{log.parent.name}-{log.name}", "", Tag("test", "tiny", this_process(), "tiny"))
+    return LocalProcess(command, os.environ, log, mark)
 
 
 def _until(true: Callable[[], object]) -> None:
@@ -59,7 +67,7 @@ def test_end_is_told_as_it_was(tmp_path: Path) -> None:
         ("raise SystemExit(7)", "the server exited with code 7"),
         ("import os; os.kill(os.getpid(), 9)", "the server was ended by SIGKILL"),
     ):
-        process = LocalProcess([sys.executable, "-c", then], os.environ, tmp_path / "log")
+        process = _start([sys.executable, "-c", then], tmp_path / "log")
         _until(process.exited)
         assert process.exited() == told
         process.stop()
@@ -67,7 +75,7 @@ def test_end_is_told_as_it_was(tmp_path: Path) -> None:
 
 def test_program_that_is_not_there(tmp_path: Path) -> None:
     """What cannot be started says why in the log."""
-    process = LocalProcess(["/no/such/engine"], os.environ, tmp_path / "log")
+    process = _start(["/no/such/engine"], tmp_path / "log")
     _until(process.exited)
     assert process.exited() == "the server exited with code 127"
     assert (tmp_path / "log").read_text() == "/no/such/engine: No such file or directory\n"
@@ -76,7 +84,7 @@ def test_program_that_is_not_there(tmp_path: Path) -> None:
 
 def test_workers_of_an_engine_that_died_are_ended(tmp_path: Path) -> None:
     """A worker in a session of its own does not outlive an engine that left it behind."""
-    process = LocalProcess(_stubborn("os._exit(1)"), os.environ, tmp_path / "log")
+    process = _start(_stubborn("os._exit(1)"), tmp_path / "log")
     worker = _worker(tmp_path / "log")
     _until(process.exited)
     assert not _runs(worker)
@@ -85,7 +93,7 @@ def test_workers_of_an_engine_that_died_are_ended(tmp_path: Path) -> None:
 
 def test_stop_ends_a_frozen_engine_and_its_workers(tmp_path: Path) -> None:
     """One that was stopped by a signal hears nothing; it is ended all the same, and twice does no harm."""
-    process = LocalProcess(_stubborn("time.sleep(600)"), os.environ, tmp_path / "log")
+    process = _start(_stubborn("time.sleep(600)"), tmp_path / "log")
     worker = _worker(tmp_path / "log")
     everything = [*family(process.pid)]
     assert worker in everything
@@ -98,8 +106,12 @@ def test_stop_ends_a_frozen_engine_and_its_workers(tmp_path: Path) -> None:
 _OWNER = """
 import os, sys, time
 from pathlib import Path
+from pytest_llmbench.runtimes.labels import Tag
 from pytest_llmbench.runtimes.local_process import LocalProcess
-process = LocalProcess(sys.argv[2:], os.environ, Path(sys.argv[1]))
+from pytest_llmbench.runtimes.marks import Mark
+from pytest_llmbench.runtimes.owner import this_process
+mark = Mark(f"test-{os.getpid()}", "", Tag("test", "tiny", this_process(), "tiny"))
+process = LocalProcess(sys.argv[2:], os.environ, Path(sys.argv[1]), mark)
 print(process.pid, flush=True)
 time.sleep(600)
 """
@@ -128,13 +140,13 @@ def test_next_session_sweeps(tmp_path: Path) -> None:
     log = tmp_path / "log"
     owner, guard = _owner(log, _stubborn("time.sleep(600)"))
     worker = _worker(log)
-    mine = LocalProcess(_stubborn("time.sleep(600)"), os.environ, tmp_path / "mine")
+    mine = _start(_stubborn("time.sleep(600)"), tmp_path / "mine")
     my_worker = _worker(tmp_path / "mine")
     os.kill(guard, signal.SIGKILL)
     owner.kill()
     owner.communicate()
     _until(lambda: this_process().lives())
-    assert worker in sweep_processes()
+    assert worker in [pid for found in sweep_processes() for pid in found.pids]
     _until(lambda: not _runs(worker))
     assert _runs(my_worker)
     assert mine.exited() is None

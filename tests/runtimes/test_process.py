@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from pytest_llmbench.errors import ServerStartError, Unavailable, UsageError
+from pytest_llmbench.errors import ServerStartError, Unavailable
 from pytest_llmbench.runtimes.activity import family
 from pytest_llmbench.runtimes.base import StartContext
 from pytest_llmbench.runtimes.connect import server_http
@@ -170,13 +170,10 @@ def test_engine_that_hangs(context: StartContext, tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_started(context: StartContext) -> None:
-    """A program that is not there is a reason to skip; keeping a process is a mistake."""
+    """A program that is not there is a reason to skip, and an engine that is not started at all."""
     gone = LLAMA.model_copy(update={"program": "/no/such/llama-server"})
     told = "needs /no/such/llama-server: not on PATH; 'program' says where else it is"
     assert Process().unavailable(gone) == told
     with pytest.raises(Unavailable, match="needs /no/such"):
         Process().start(gone, context)
     assert "not started" in (Process().unavailable(LLAMA.model_copy(update={"backend": "openai"})) or "")
-    here = LLAMA.model_copy(update={"program": sys.executable})
-    with pytest.raises(UsageError, match="cannot be kept"):
-        Process().start(here, StartContext(context.log_path, keep=True))

@@ -14,7 +14,7 @@ import pytest
 
 from pytest_llmbench.errors import ServerStartError
 from pytest_llmbench.runtimes.containers.daemon import connect, daemon_shortage
-from pytest_llmbench.runtimes.containers.found import find_servers
+from pytest_llmbench.runtimes.containers.found import find_containers
 from pytest_llmbench.runtimes.docker import Docker
 from pytest_llmbench.runtimes.server_watch import ServerWatch
 from pytest_llmbench.spec.deployment import Deployment
@@ -38,7 +38,7 @@ ROOT = Path(__file__).parents[2]
 def _leaves_nothing() -> Iterator[None]:
     """Hold every test to leaving no container of this process behind."""
     yield
-    assert [one.name for one in find_servers(connect()) if one.tag.owner.pid == os.getpid()] == []
+    assert [one.name for one in find_containers(connect()) if one.tag.owner.pid == os.getpid()] == []
 
 
 def boxed(model: Path, **changes: object) -> Deployment:

@@ -5,23 +5,27 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_llmbench.runtimes.containers.daemon import sdk, telling
-from pytest_llmbench.runtimes.containers.labels import MARK, Tag
+from pytest_llmbench.runtimes.containers.daemon import telling
+from pytest_llmbench.runtimes.containers.ending import GRACE_SECONDS, end, remove_container
+from pytest_llmbench.runtimes.containers.reach import address_of
+from pytest_llmbench.runtimes.labels import MARK, Tag
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterator
 
     from pytest_llmbench.runtimes.containers.daemon import Client, DockerContainer
 
-__all__ = ["Found", "find_servers", "remove", "remove_container", "sweep"]
+__all__ = ["FoundContainer", "find_containers", "sweep_containers"]
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundContainer:
     """A container that is a server of ours, as it was when it was looked at."""
 
     container: DockerContainer
     tag: Tag
+
+    kind = "container"
 
     @property
     def name(self) -> str:
@@ -29,17 +33,40 @@ class Found:
         return str(self.container.name)
 
     @property
-    def runs(self) -> bool:
-        """It was running."""
-        return str(self.container.status) in {"running", "paused", "restarting"}
+    def id(self) -> str:
+        """The container's id."""
+        return str(self.container.id)
 
     @property
-    def orphaned(self) -> bool:
-        """Nobody will end it: its owner is dead, and it was not to be kept."""
-        return not self.tag.kept and self.tag.owner.lives() is False
+    def status(self) -> str:
+        """How Docker calls its state."""
+        return str(self.container.status)
+
+    @property
+    def runs(self) -> bool:
+        """It was running."""
+        return self.status in {"running", "paused", "restarting"}
+
+    @property
+    def address(self) -> str | None:
+        """Where it answers; None before it does, or after."""
+        return address_of(self.container)
+
+    def end(self, *, at_once: bool = False) -> None:
+        """Stop and remove it. Safe to call twice; never raises."""
+        end(self.container, None, grace=0 if at_once else GRACE_SECONDS)
+
+    def log(self, *, follow: bool = False, tail: int | None = None) -> Iterator[bytes]:
+        """Give what it said, only the last lines if `tail` says how many; with `follow` until it ends.
+
+        Raises:
+            ServerError: the daemon broke off.
+        """
+        with telling(f"reading the log of {self.name}"):
+            yield from self.container.logs(stream=True, follow=follow, tail="all" if tail is None else tail)
 
 
-def find_servers(client: Client, *, fingerprint: str | None = None) -> list[Found]:
+def find_containers(client: Client, *, fingerprint: str | None = None) -> list[FoundContainer]:
     """List our servers, whoever owns them, running or not; only those of one fingerprint if one is given.
 
     Raises:
@@ -52,34 +79,17 @@ def find_servers(client: Client, *, fingerprint: str | None = None) -> list[Foun
         # A container that goes while it is listed is no reason to fail.
         containers = client.containers.list(all=True, filters={"label": wanted}, ignore_removed=True)
     tagged = [(container, Tag.read(container.labels)) for container in containers]
-    return [Found(container, tag) for container, tag in tagged if tag is not None]
+    return [FoundContainer(container, tag) for container, tag in tagged if tag is not None]
 
 
-def sweep(client: Client) -> list[Found]:
-    """End and remove the servers of dead owners; kept ones, living ones and everything else stay.
+def sweep_containers(client: Client) -> list[FoundContainer]:
+    """Kill and remove the servers of dead owners; kept ones, living ones and everything else stay.
 
     Raises:
         ServerError: the daemon did not answer.
     """
-    orphans = [found for found in find_servers(client) if found.orphaned]
-    remove(orphans)
-    return orphans
-
-
-def remove(servers: Iterable[Found]) -> None:
-    """Kill and remove containers, with their anonymous volumes; those that are gone already are fine."""
-    for found in servers:
+    orphans = [found for found in find_containers(client) if found.tag.orphaned]
+    for found in orphans:
         with telling(f"removing {found.name}"):
             remove_container(found.container)
-
-
-def remove_container(container: DockerContainer) -> None:
-    """Kill and remove one container; raises what the SDK does."""
-    try:
-        container.remove(force=True, v=True)
-    except sdk().errors.NotFound:
-        return
-    except sdk().errors.APIError as error:
-        # Somebody else, such as the next session, is removing it at this moment.
-        if "already in progress" not in str(error):
-            raise
+    return orphans

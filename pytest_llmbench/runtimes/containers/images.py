@@ -13,9 +13,9 @@ from typing import IO, TYPE_CHECKING
 from pytest_llmbench.errors import ServerStartError
 from pytest_llmbench.runtimes.containers.build_context import build_context, dockerfiles
 from pytest_llmbench.runtimes.containers.daemon import sdk, telling
-from pytest_llmbench.runtimes.containers.labels import MARK
 from pytest_llmbench.runtimes.containers.pulling import PullProgress
 from pytest_llmbench.runtimes.containers.seen import note_digest
+from pytest_llmbench.runtimes.labels import MARK
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

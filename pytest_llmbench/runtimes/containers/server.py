@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import threading
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_llmbench.errors import ServerError, StorageError
 from pytest_llmbench.runtimes.activity import STOPPED, memory_kills, stands_still
 from pytest_llmbench.runtimes.containers.daemon import sdk, telling
-from pytest_llmbench.runtimes.containers.found import remove_container
+from pytest_llmbench.runtimes.containers.ending import GRACE_SECONDS, end
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,14 +18,10 @@ if TYPE_CHECKING:
     from pytest_llmbench.runtimes.containers.daemon import DockerContainer
     from pytest_llmbench.runtimes.server import Secret, Server
 
-__all__ = ["ContainerServer", "LogCopy", "end", "end_at_exit", "ended", "leave_at_exit"]
+__all__ = ["ContainerServer", "LogCopy", "ended"]
 
-_GRACE_SECONDS = 10
 _DRAIN_SECONDS = 5.0
 _KILLED = 137
-
-_LIVE: dict[str, Any] = {}
-"""Containers to remove when this process ends, should nothing else have done it."""
 
 
 class LogCopy:
@@ -97,49 +92,13 @@ class ContainerServer:
             return
         try:
             # One that was stopped (SIGSTOP) cannot do what it is asked.
-            end(self.container, self._log, grace=0 if stands_still(self.pid) else _GRACE_SECONDS)
+            end(self.container, self._log, grace=0 if stands_still(self.pid) else GRACE_SECONDS)
         except KeyboardInterrupt:
             # In the middle of stopping: at once, then, and the interrupt goes on.
             end(self.container, self._log, grace=0)
             raise
         finally:
             self._stopped = True
-
-
-def end(container: DockerContainer, log: LogCopy | None, *, grace: int = _GRACE_SECONDS) -> None:
-    """Ask a container's server to end, insist after `grace` seconds, keep its log, remove it.
-
-    What the daemon cannot do now is left to the next session's sweep.
-    """
-    with contextlib.suppress(ServerError):
-        try:
-            if grace:
-                with contextlib.suppress(ServerError), telling(f"stopping {container.name}"):
-                    container.stop(timeout=grace)
-                if log is not None:
-                    log.finish()
-        finally:
-            with telling(f"removing {container.name}"):
-                remove_container(container)
-            _LIVE.pop(container.id, None)
-
-
-def end_at_exit(container: DockerContainer) -> None:
-    """Remove a container when this process ends, unless `end` has done it before."""
-    if not _LIVE:
-        atexit.unregister(_end_all)
-        atexit.register(_end_all)
-    _LIVE[container.id] = container
-
-
-def leave_at_exit(container: DockerContainer) -> None:
-    """Let a container outlive this process."""
-    _LIVE.pop(container.id, None)
-
-
-def _end_all() -> None:
-    for container in list(_LIVE.values()):
-        end(container, None, grace=0)
 
 
 def ended(container: DockerContainer) -> str | None:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_llmbench.errors import UsageError
 from pytest_llmbench.runtimes.containers.daemon import sdk
-from pytest_llmbench.runtimes.containers.labels import CACHE_VOLUMES
 from pytest_llmbench.runtimes.containers.reach import CONTAINER_PORT
 from pytest_llmbench.telemetry.visible import visibility
 
@@ -20,7 +19,10 @@ if TYPE_CHECKING:
     from pytest_llmbench.runtimes.containers.mounts import Mount
     from pytest_llmbench.spec.deployment import Deployment
 
-__all__ = ["Wiring", "accelerator_of", "cache_volumes", "devices", "limits", "seeing"]
+__all__ = ["CACHE_VOLUMES", "Wiring", "accelerator_of", "cache_volumes", "devices", "limits", "seeing"]
+
+CACHE_VOLUMES = "pytest-llmbench-cache-"
+"""What the names of volumes for compile caches begin with."""
 
 _AMD_DEVICES = ("/dev/kfd", "/dev/dri")
 

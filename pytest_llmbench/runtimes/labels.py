@@ -1,4 +1,4 @@
-"""What containers of ours are known by. Names are for people; only labels decide what is ours."""
+"""What servers of ours are known by. Names are for people; only what is written here decides what is ours."""
 
 from __future__ import annotations
 
@@ -10,18 +10,15 @@ from pytest_llmbench.runtimes.owner import Owner
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["CACHE_VOLUMES", "MARK", "Tag"]
+__all__ = ["MARK", "Tag"]
 
 MARK = "pytest-llmbench"
-"""The label that makes a container, a volume or a built image ours; its value is what kind it is."""
-
-CACHE_VOLUMES = "pytest-llmbench-cache-"
-"""What the names of volumes for compile caches begin with."""
+"""The label that makes a server, a volume or a built image ours; its value is what kind it is."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tag:
-    """What is written on a server's container.
+    """What is written on a server: the labels of its container, or a variable of its process.
 
     Attributes:
         session: id of the session that started it.
@@ -29,7 +26,7 @@ class Tag:
         owner: the process that started it.
         served_name: what the server answers to.
         kept: it is to outlive its owner, until `llmbench stop`.
-        fingerprint: two containers with the same are the same server.
+        fingerprint: two with the same are the same server.
         gpus: ids of the GPUs it was given.
     """
 
@@ -40,6 +37,11 @@ class Tag:
     kept: bool = False
     fingerprint: str = ""
     gpus: tuple[str, ...] = ()
+
+    @property
+    def orphaned(self) -> bool:
+        """Nobody will end it: its owner is dead, and it was not to be kept."""
+        return not self.kept and self.owner.lives() is False
 
     def labels(self) -> dict[str, str]:
         """Write it as labels."""
@@ -59,7 +61,7 @@ class Tag:
 
     @classmethod
     def read(cls, labels: Mapping[str, str]) -> Tag | None:
-        """Read it back; None for a container that is not one of our servers."""
+        """Read it back; None for what is not one of our servers."""
         if labels.get(MARK) != "server":
             return None
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from pytest_llmbench.runtimes.containers.labels import Tag
+from pytest_llmbench.runtimes.labels import Tag
 from pytest_llmbench.runtimes.owner import this_process
 
 

@@ -1,0 +1,71 @@
+"""Keeping servers for later sessions: which of those that run is just what is wanted."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import urlsplit
+
+from pytest_llmbench.models.shards import shards_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
+
+    from pytest_llmbench.runtimes.base import StartContext
+    from pytest_llmbench.runtimes.found import Found
+    from pytest_llmbench.runtimes.server import Secret
+    from pytest_llmbench.spec.deployment import Deployment
+
+__all__ = ["fingerprint", "kept", "state_of"]
+
+FoundT = TypeVar("FoundT", bound="Found")
+
+_EVERY = ("0.0.0.0", "::")  # noqa: S104 - compared
+
+
+def fingerprint(
+    deployment: Deployment,
+    context: StartContext,
+    weights: Path,
+    secrets: Mapping[str, Secret],
+    *parts: object,
+) -> str:
+    """Digest all that two servers must have in common to be the same, in 32 hex digits.
+
+    Deployment, GPUs, cores, the files of its weights, and its secrets by name, the API key by none; `parts`
+    are what else it is started with: image or program, volumes or variables.
+    """
+    files = sorted(weights.rglob("*")) if weights.is_dir() else shards_of(weights)
+    whole = (
+        deployment.model_dump_json(),
+        ",".join(gpu.uuid for gpu in context.gpus),
+        context.cores,
+        [state_of(file) for file in files],
+        # As texts: a secret's repr does not tell it from another.
+        [f"{name}={value}" for name, value in sorted(secrets.items())],
+        parts,
+    )
+    return hashlib.sha256(repr(whole).encode()).hexdigest()[:32]
+
+
+def state_of(file: Path) -> tuple[str, int, int]:
+    """Return what changes with a file: where it is, its size (bytes) and when it was written (ns)."""
+    try:
+        status = file.stat()
+    except OSError:
+        return str(file), 0, 0
+    return str(file.absolute()), status.st_size, status.st_mtime_ns
+
+
+def kept(servers: Iterable[FoundT], context: StartContext) -> Iterator[FoundT]:
+    """Choose those that were kept, run, and listen where this start wants its server to."""
+    for found in servers:
+        if found.tag.kept and found.runs and (context.publish is None or _listens(found, context.publish)):
+            yield found
+
+
+def _listens(found: Found, wanted: tuple[str, int]) -> bool:
+    address = urlsplit(found.address or "")
+    host, port = wanted
+    return port in (0, address.port) and host in (address.hostname, *_EVERY)
