@@ -6,12 +6,13 @@ import argparse
 import contextlib
 import io
 import os
+import re
 import sys
 from importlib.metadata import version
 from typing import TYPE_CHECKING, NoReturn
 
 from pytest_llmbench.commands import COMMANDS
-from pytest_llmbench.errors import LLMBenchError, UsageError
+from pytest_llmbench.errors import LLMBenchError, UsageError, nearest
 from pytest_llmbench.termination import Terminated, ending_on_sigterm
 
 if TYPE_CHECKING:
@@ -27,6 +28,9 @@ TERMINATED = 143
 """Exit code: SIGTERM, likewise."""
 USAGE = 4
 """Exit code: the command makes no sense; pytest's own for the same."""
+
+
+_OPTION = re.compile(r"^  (?:-\w, )?(--[\w-]+)", re.MULTILINE)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -45,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="replace")
     parser = _parser()
     try:
-        arguments = parser.parse_args(argv)
+        arguments = _parsed(parser, sys.argv[1:] if argv is None else argv)
         if arguments.command is None:
             parser.print_help(sys.stderr)
             return USAGE
@@ -67,6 +71,28 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
+def _parsed(parser: _Parser, argv: Sequence[str]) -> argparse.Namespace:
+    """Parse a command line.
+
+    Raises:
+        UsageError: it is wrong; what nobody knows is told by the nearest name, where argparse has none.
+    """
+    names = [command.name for command in COMMANDS]
+    if argv and not argv[0].startswith("-") and argv[0] not in names:
+        message = f"there is no command {argv[0]!r}: {nearest(argv[0], names)}"
+        raise UsageError(message)
+    arguments, unknown = parser.parse_known_args(argv)
+    if unknown:
+        name, prog = unknown[0].partition("=")[0], arguments.parser.prog
+        if not name.startswith("-"):
+            message = f"{prog} takes no further argument: {name!r}; {prog} --help says what there is"
+            raise UsageError(message)
+        options = _OPTION.findall(arguments.parser.format_help())
+        message = f"{prog} has no option {name}: {nearest(name.replace('--bench-', '--'), options, n=1)}"
+        raise UsageError(message)
+    return arguments
+
+
 def _parser() -> _Parser:
     parser = _Parser(
         prog="llmbench",
@@ -75,7 +101,7 @@ def _parser() -> _Parser:
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {version('pytest-llmbench')}")
-    parser.set_defaults(command=None)
+    parser.set_defaults(command=None, parser=parser)
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND")
     for command in COMMANDS:
         sub = subparsers.add_parser(
@@ -86,7 +112,7 @@ def _parser() -> _Parser:
             allow_abbrev=False,
         )
         command.add_arguments(sub)
-        sub.set_defaults(command=command)
+        sub.set_defaults(command=command, parser=sub)
     return parser
 
 

@@ -2,7 +2,8 @@
 
     LLMBenchError
     ├── UsageError               the user asked for something impossible: exit code 4
-    │   └── ConfigError          ... in a file: names file, line and key
+    │   ├── ConfigError          ... in a file: names file, line and key
+    │   └── BaselineMissing      ... by the name of a baseline that does not exist
     ├── Unavailable              this machine lacks what a deployment needs: the test is skipped
     ├── ServerError              a server did not come up or broke the protocol: setup error
     │   └── ServerStartError     ... before it was ready: carries the telling end of its log
@@ -10,8 +11,7 @@
     ├── StatisticsError          a statistic was asked for that the sample cannot carry
     ├── Judged                   a measuring test whose numbers were not good enough
     │   ├── InvalidMeasurement   the measurement does not describe the server
-    │   ├── Regression           worse than the baseline beyond the allowed limit
-    │   └── BaselineMissing      a comparison was asked for and there is nothing to compare with
+    │   └── Regression           worse than the baseline beyond the allowed limit
     └── StorageError             a file could not be read or written: names the file
 
 Messages are complete sentences for the person at the terminal; none needs a traceback to be
@@ -41,6 +41,7 @@ __all__ = [
     "StorageError",
     "Unavailable",
     "UsageError",
+    "misspelt",
     "nearest",
 ]
 
@@ -103,8 +104,8 @@ class Regression(Judged):
     """A metric is worse than its baseline beyond the allowed limit."""
 
 
-class BaselineMissing(Judged):
-    """A baseline was named that does not exist or does not fit; the message says how to record it."""
+class BaselineMissing(UsageError):
+    """A baseline was named that does not exist; the message says how to record it."""
 
 
 class StorageError(LLMBenchError):
@@ -125,4 +126,11 @@ def nearest(word: str, known: Iterable[str], *, n: int = 3) -> str:
     close = difflib.get_close_matches(word, names, n=n, cutoff=0.5)
     if close:
         return "did you mean " + " or ".join(repr(name) for name in close) + "?"
-    return "known: " + ", ".join(names) if names else "none are known"
+    return "known: " + ", ".join(names) if names else "there are none"
+
+
+def misspelt(word: str, known: Iterable[str]) -> str | None:
+    """Return the name that `word` is nearly, apart from what all of them begin with; None if it is none."""
+    ends = {name.partition("_")[2]: name for name in known}
+    close = difflib.get_close_matches(word.partition("_")[2], ends, n=1, cutoff=0.8)
+    return ends[close[0]] if close else None

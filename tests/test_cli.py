@@ -84,15 +84,31 @@ def test_without_a_command_the_help_is_shown(capsys: pytest.CaptureFixture[str])
     assert "commands:" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("argv", [["repot"], ["--jso"], ["report", "--jso", "x"], ["report", "a", "b"]])
-def test_a_mistake_is_one_line_and_exit_4(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    """The line names the mistake and where to read on."""
+@pytest.mark.parametrize(
+    ("argv", "told"),
+    [
+        (["repot"], "there is no command 'repot': did you mean 'report' or 'rescore'?"),
+        (["--versin"], "llmbench has no option --versin: did you mean '--version'?"),
+        (["report", "--jso", "x"], "llmbench report has no option --jso: did you mean '--json'?"),
+        (["matrix", "--bench-tp=2"], "llmbench matrix has no option --bench-tp: did you mean '--tp'?"),
+        (
+            ["report", "a", "b"],
+            "llmbench report takes no further argument: 'b'; llmbench report --help says what there is",
+        ),
+        (
+            ["compare"],
+            "the following arguments are required: NAME|PATH|ID; llmbench compare --help says what there is",
+        ),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_4(
+    argv: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The line names the mistake, and the nearest name or where to read on."""
     assert cli.main(argv) == cli.USAGE
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert captured.err.startswith("llmbench: ")
-    assert captured.err.endswith("--help says what there is\n")
-    assert captured.err.count("\n") == 1
+    assert captured.err == f"llmbench: {told}\n"
 
 
 @pytest.mark.parametrize(

@@ -182,7 +182,7 @@ def test_an_unknown_name_says_the_nearest_and_the_command(
 ) -> None:
     """The message is the repair."""
     with pytest.raises(
-        BaselineMissing, match="none are known\nrecord it with: pytest -m bench --bench-save=main"
+        BaselineMissing, match="there are none\nrecord it with: pytest -m bench --bench-save=main"
     ):
         store.load("main")
     save(store, environment, make_result())

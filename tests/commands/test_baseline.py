@@ -149,7 +149,7 @@ def test_mistakes_are_told_in_one_line(store: BaselineStore, run: Run) -> None:
     """A name that is none is told with the nearest; so is a number that would leave nothing."""
     assert store.names()
     code, _, err = run("show", "mian")
-    assert (code, "did you mean 'main'?" in err) == (1, True)
+    assert (code, "did you mean 'main'?" in err) == (4, True)
     code, _, err = run("prune", "main", "--keep", "0")
     assert (code, err) == (4, "llmbench: --keep: expected a whole number of at least 1, not 0\n")
     assert len(store.load("main").cells) == 1

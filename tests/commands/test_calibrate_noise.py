@@ -119,7 +119,7 @@ def test_what_is_gated_is_what_is_told(run: Run) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["--from", "mian"], 1, "did you mean 'main'?"),
+        (["--from", "mian"], 4, "did you mean 'main'?"),
         (["--from", "main", "--", "-k", "x"], 4, "--from runs nothing: -k x is for nobody"),
         (["--sessions", "0"], 4, "'0' is no whole number above zero"),
         (["--save", "a b"], 4, "cannot name a baseline"),

@@ -205,7 +205,7 @@ def test_metrics_are_chosen(run: Run, report: Report, make_result: MakeResult) -
     ("arguments", "code", "message"),
     [
         (["main"], 4, "give two to compare, A and B, not 1; or say --by backend"),
-        (["main", "mian"], 1, "did you mean 'main'?"),
+        (["main", "mian"], 4, "did you mean 'main'?"),
         (["main", "main", "--metrics", "ttft.p50"], 4, "--metrics goes with --by"),
         (["main", "--by", "backend", "--compare-fail", "ttft.p50:5%"], 4, "with --by nothing fails"),
         (["main", "--by", "backend"], 4, "nothing stands side by side: .* two of a backend \\(llama\\)"),
