@@ -150,6 +150,9 @@ class _Bench:
     def __init__(self, measurements: Measurements, item: pytest.Item, server: Server) -> None:
         self._measurements, self._item, self._server = measurements, item, server
 
+    def __repr__(self) -> str:
+        return f"<bench on {self._server.deployment.id}>"
+
     def __call__(self, workload: Workload | str, **asked: Any) -> BenchResult:  # noqa: ANN401 - see `Bench`
         __tracebackhide__ = True
         with plainly():

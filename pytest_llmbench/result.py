@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["BenchResult"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class BenchResult:
     """One workload on one server, with a summary for each metric: `result.ttft.p50`, in seconds.
 
@@ -39,9 +39,9 @@ class BenchResult:
     runs: tuple[Run, ...]
     validity: Validity
     replicate: int = 1
-    started_at: tuple[str, ...] = field(default=(), repr=False)
+    started_at: tuple[str, ...] = ()
     """When each run began, ISO 8601 in UTC."""
-    arrivals: tuple[Arrivals, ...] = field(default=(), repr=False)
+    arrivals: tuple[Arrivals, ...] = ()
     """The schedule of each run of an open loop."""
 
     @property
@@ -59,7 +59,11 @@ class BenchResult:
         """How many requests failed in which way: (kind, message) → count."""
         return sum((run.failures for run in self.runs[1:]), self.runs[0].failures)
 
+    def __repr__(self) -> str:
+        return f"<result of {self.cell}>"
+
     def __getattr__(self, name: str) -> Summary:
+        __tracebackhide__ = True
         if name not in METRICS:
             message = f"a result has no metric {name!r}: {nearest(name, METRICS)}"
             raise AttributeError(message)

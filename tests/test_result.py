@@ -56,6 +56,15 @@ def test_cell() -> None:
     assert result.cell == f"{result.server.deployment.id}/short/c008"
 
 
+def test_shows_itself_in_few_words() -> None:
+    """A limit that fails shows in the assertion what it was of, and not all that was measured."""
+    result = _result([GOOD, GOOD])
+    assert repr(result) == "<result of m.llama.tp01.gpux00/short/c008>"
+    assert repr(result.server) == "<server of m.llama.tp01.gpux00 at http://host>"
+    assert repr(result.ttft) == "<ttft: 2 values, mean 0.05 s>"
+    assert repr(result.throughput_request).startswith("<throughput_request: 1 value, mean ")
+
+
 def test_unknown_metric() -> None:
     """A misspelt metric is answered with the one that was meant, as any missing attribute."""
     result = _result([GOOD])

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_llmbench.errors import StatisticsError
+from pytest_llmbench.errors import StatisticsError, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["PERCENTILES", "Summary", "percentile", "required_count", "summarize"]
 
 PERCENTILES = (50, 90, 95, 99)
+STATISTICS = ("count", "mean", "std", "min", *(f"p{percent}" for percent in PERCENTILES), "max")
 
 
 def percentile(ordered: Sequence[float], percent: float) -> float:
@@ -31,7 +32,7 @@ def required_count(percent: float) -> int:
     return 1 if percent <= 50 else math.ceil(round(100 / (100 - percent), 6))  # noqa: PLR2004
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Summary:
     """Statistics of one metric, in the metric's unit.
 
@@ -57,16 +58,24 @@ class Summary:
             return float(getattr(self, statistic))
         names = [f"p{percent}" for percent in PERCENTILES]
         if statistic not in names:
-            message = (
-                f"unknown statistic {statistic!r}; known: count, mean, std, min, {', '.join(names)}, max"
-            )
+            message = f"{self.metric.name} has no statistic {statistic!r}: {nearest(statistic, STATISTICS)}"
             raise AttributeError(message)
         if statistic in self.unknown:
             return None
         index = names.index(statistic)
         return self._percentiles[index] if self.count >= required_count(PERCENTILES[index]) else None
 
+    def __repr__(self) -> str:
+        values = "1 value" if self.count == 1 else f"{self.count} values"
+        return f"<{self.metric.name}: {values}, mean {self.mean:.6g} {self.metric.unit}>"
+
+    def __getattr__(self, name: str) -> float:
+        __tracebackhide__ = True
+        message = f"{self.metric.name} has no statistic {name!r}: {nearest(name, STATISTICS)}"
+        raise AttributeError(message)
+
     def _demand(self, statistic: str, needed: int) -> float:
+        __tracebackhide__ = True
         value = self.get(statistic)
         if value is None:
             if statistic in self.unknown:
@@ -82,26 +91,31 @@ class Summary:
     @property
     def std(self) -> float:
         """Sample standard deviation."""
+        __tracebackhide__ = True
         return self._demand("std", 2)
 
     @property
     def p50(self) -> float:
         """Median."""
+        __tracebackhide__ = True
         return self._demand("p50", 1)
 
     @property
     def p90(self) -> float:
         """90th percentile; needs 10 values."""
+        __tracebackhide__ = True
         return self._demand("p90", required_count(90))
 
     @property
     def p95(self) -> float:
         """95th percentile; needs 20 values."""
+        __tracebackhide__ = True
         return self._demand("p95", required_count(95))
 
     @property
     def p99(self) -> float:
         """99th percentile; needs 100 values."""
+        __tracebackhide__ = True
         return self._demand("p99", required_count(99))
 
 

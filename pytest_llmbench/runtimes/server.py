@@ -25,7 +25,7 @@ class Secret(str):
         return "'***'"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Server:
     """Where a deployment listens and what it said about itself.
 
@@ -48,6 +48,9 @@ class Server:
     log: Path | None = None
     client_cores: tuple[int, ...] = ()
     outlives: bool = False
+
+    def __repr__(self) -> str:
+        return f"<server of {self.deployment.id} at {self.base_url}>"
 
     @property
     def headers(self) -> dict[str, str]:

@@ -76,7 +76,7 @@ def test_get() -> None:
     summary = _summary([1.0, 2.0, 3.0])
     assert [summary.get(name) for name in ("count", "mean", "min", "p50", "max")] == [3, 2, 1, 2, 3]
     assert summary.p50 == 2
-    with pytest.raises(AttributeError, match="unknown statistic 'p98'; known: count, mean, std, min, p50"):
+    with pytest.raises(AttributeError, match="ttft has no statistic 'p98': did you mean 'p99'"):
         summary.get("p98")
 
 
