@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_llmbench.errors import UsageError, nearest
+from pytest_llmbench.markers import bench_marker, marker_load, several
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -18,42 +19,12 @@ if TYPE_CHECKING:
     from pytest_llmbench.spec.evals import EvalSettings
     from pytest_llmbench.spec.workload import Workload
 
-__all__ = ["MARKERS", "Axis", "Place", "bench_marker", "is_eval", "not_asked", "place_of"]
+__all__ = ["Axis", "Place", "is_eval", "not_asked", "place_of"]
 
-MARKERS = (
-    (
-        "bench(**options): a serving benchmark, run with `-m bench`; the test's arguments `workload`,"
-        " `concurrency` and `rate` run through `workloads=[...]`, `concurrency=[...]` and `rate=[...]`;"
-        " `requests`, `warmup`, `runs`, `duration`, `arrival`, `burstiness`, `timeout`, `first_timeout` and"
-        " `gap_timeout` win over the options of these names; `limits='ttft.p50:5%'` says what --bench-compare"
-        " gates, `delta='5%'` from which change on."
-    ),
-    (
-        "eval: an evaluation of what a model answers, run with `-m eval`; of a test that takes `evaluate`,"
-        " `eval:` in the configuration says which deployments and which `concurrency` it runs on."
-    ),
-)
-
-MARKER_ARGUMENTS = (
-    "workloads",
-    "concurrency",
-    "rate",
-    "requests",
-    "warmup",
-    "runs",
-    "duration",
-    "arrival",
-    "burstiness",
-    "timeout",
-    "first_timeout",
-    "gap_timeout",
-    "limits",
-    "delta",
-)
 AXIS_FIXTURE = "llm_server"
 EVAL_FIXTURE = "evaluate"
 _FIXTURES = "pytest_llmbench.fixtures"
-DEFAULT_WORKLOADS = ("short",)
+DEFAULT_WORKLOAD = "short"
 DEFAULT_CONCURRENCY = (1,)
 DEFAULT_RATE = (1.0,)
 
@@ -64,23 +35,6 @@ class Place:
 
     deployment: Deployment
     replicate: int
-
-
-def bench_marker(node: pytest.Item) -> dict[str, Any]:
-    """Return the arguments of a test's `bench` markers; the nearest one wins.
-
-    Raises:
-        UsageError: there is no argument of that name.
-    """
-    arguments: dict[str, Any] = {}
-    for marker in node.iter_markers("bench"):
-        arguments = dict(marker.kwargs) | arguments
-        for name in (*marker.args, *marker.kwargs):
-            if name not in MARKER_ARGUMENTS:
-                hint = nearest(str(name), MARKER_ARGUMENTS)
-                message = f"{node.nodeid}: the bench marker has no argument {name!r}: {hint}"
-                raise UsageError(message)
-    return arguments
 
 
 def _is_ours(node: pytest.Item) -> bool:
@@ -113,8 +67,11 @@ class Axis:
         evals: EvalSettings,
         *,
         reruns: int = 0,
+        check_marker: Callable[[Mapping[str, Any]], None] = lambda _marker: None,
     ) -> None:
         """Take what is to be spread over; `reruns` replicates more may become needed.
+
+        `check_marker` raises a UsageError if what a test's marker says of limits is wrong.
 
         Raises:
             UsageError: there is nothing to measure, or `--bench-workload` names what does not exist.
@@ -122,7 +79,7 @@ class Axis:
         if not deployments:
             message = "the configuration names no model, so there is nothing to measure"
             raise UsageError(message)
-        self._settings, self._evals = settings, evals
+        self._settings, self._evals, self._check_marker = settings, evals, check_marker
         self._workloads = workloads
         last = settings.get("replicates")
         replicates = last + reruns
@@ -181,7 +138,15 @@ class Axis:
         """
         if not _is_ours(metafunc.definition):
             return
-        marker = bench_marker(metafunc.definition)
+        try:
+            self._spread(metafunc, bench_marker(metafunc.definition))
+        except UsageError as error:
+            file, line, name = metafunc.definition.location
+            message = f"{file}:{(line or 0) + 1}: {name}: {error}"
+            raise UsageError(message) from None
+
+    def _spread(self, metafunc: pytest.Metafunc, marker: Mapping[str, Any]) -> None:
+        self._check_marker(marker)
         evaluates = EVAL_FIXTURE in metafunc.fixturenames
         chosen = [
             (place, name)
@@ -191,28 +156,34 @@ class Axis:
         places, ids = [place for place, _ in chosen], [name for _, name in chosen]
         metafunc.parametrize(AXIS_FIXTURE, places, ids=ids, indirect=True, scope="session")
         if _is_open(metafunc, "workload"):
-            asked = self._asked_workloads or [
-                self.workload(name) for name in _several(marker.get("workloads", DEFAULT_WORKLOADS))
-            ]
+            asked = self._asked_workloads or [self.workload(name) for name in self._workload_names(marker)]
             workloads = list({workload.id: workload for workload in asked}.values())
             metafunc.parametrize("workload", workloads, ids=[workload.id for workload in workloads])
         if _is_open(metafunc, "concurrency"):
             streams = self._streams(marker, evaluates=evaluates)
             metafunc.parametrize("concurrency", streams, ids=[f"c{count:03d}" for count in streams])
         if _is_open(metafunc, "rate"):
-            asked = self._settings.get("rate") or marker.get("rate", DEFAULT_RATE)
             from pytest_llmbench.workloads.loads import rate_id  # noqa: PLC0415 - heavier than a start allows
 
-            rates = tuple(dict.fromkeys(_several(asked)))
+            rates = self._settings.get("rate") or marker_load(marker, "rate") or DEFAULT_RATE
             metafunc.parametrize("rate", rates, ids=[rate_id(rate) for rate in rates])
+
+    def _workload_names(self, marker: Mapping[str, Any]) -> Sequence[str]:
+        """Settle which workloads a test runs through that `--bench-workload` does not choose."""
+        if "workloads" in marker:
+            return several(marker["workloads"])
+        if DEFAULT_WORKLOAD not in self._workloads:
+            names = ", ".join(map(repr, self._workloads))
+            message = f"takes `workload`, and its marker does not say which: bench(workloads=[{names}])"
+            raise UsageError(message)
+        return (DEFAULT_WORKLOAD,)
 
     def _streams(self, marker: Mapping[str, Any], *, evaluates: bool) -> tuple[int, ...]:
         """Settle the numbers of streams: options over the marker over what is usual."""
         from pytest_llmbench.evals.policy import chosen_concurrency  # noqa: PLC0415 - not at every start
 
-        usual = self._evals.concurrency if evaluates else DEFAULT_CONCURRENCY
-        asked = self._settings.get("concurrency") or marker.get("concurrency", usual)
-        streams = tuple(dict.fromkeys(_several(asked)))
+        usual = tuple(self._evals.concurrency) if evaluates else DEFAULT_CONCURRENCY
+        streams = self._settings.get("concurrency") or marker_load(marker, "concurrency") or usual
         return chosen_concurrency(self._evals.policy, streams) if evaluates else streams
 
     def sort(
@@ -260,10 +231,6 @@ def _in_turn(deployments: Sequence[Deployment], *, swapped: bool) -> list[Deploy
     if swapped and any(deployment.side for deployment in deployments):
         ordered[::2], ordered[1::2] = ordered[1::2], ordered[::2]
     return ordered
-
-
-def _several(value: Any) -> Sequence[Any]:  # noqa: ANN401 - what an author wrote: one, or several
-    return value if isinstance(value, (list, tuple)) else (value,)
 
 
 def _is_open(metafunc: pytest.Metafunc, name: str) -> bool:

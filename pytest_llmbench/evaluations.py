@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_llmbench.client.plan import Timeouts
-from pytest_llmbench.collection import bench_marker, place_of
+from pytest_llmbench.collection import place_of
 from pytest_llmbench.errors import MeasurementError, ServerError, UsageError, nearest
 from pytest_llmbench.evals import EVALS
 from pytest_llmbench.evals.asking import Sampling
 from pytest_llmbench.evals.data import EvalData
 from pytest_llmbench.evals.resuming import interrupted_replies, replies_path
 from pytest_llmbench.evals.running import EvalPlan, evaluate
+from pytest_llmbench.markers import bench_marker
 from pytest_llmbench.recording import record_evaluation
 
 if TYPE_CHECKING:

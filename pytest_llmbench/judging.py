@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
-    from pytest_llmbench.baselines.model import Baseline
     from pytest_llmbench.records import EnvironmentRecord, ResultRecord
     from pytest_llmbench.settings import Settings
 
@@ -48,8 +47,7 @@ class Judge:
     """
 
     def __init__(self, settings: Settings, results: Path) -> None:
-        wanted = settings.get("compare-fail")
-        limits = parse_limits(",".join(wanted)) if wanted else DEFAULT_LIMITS
+        limits = settings.read("compare-fail", lambda texts: parse_limits(",".join(texts))) or DEFAULT_LIMITS
         self._rules = Rules(limits, allow_mismatch=bool(settings.get("allow-mismatch")))
         self.replicates: int = settings.get("replicates")
         self._policy: str = settings.get("inconclusive")
@@ -60,22 +58,20 @@ class Judge:
         sides = settings.get("ab")
         self._pairs = Pairs(", ".join(sides)) if sides else None
         store = BaselineStore(results / "baselines")
-        name = settings.get("compare")
-        if sides and (name is not None or settings.get("save") is not None):
+        given = {name for name in ("compare", "save") if settings.get(name) is not None}
+        if sides and given:
             message = "--bench-ab compares its own two sides; leave out --bench-compare and --bench-save"
             raise UsageError(message)
-        self.baseline: Baseline | None = None
+        self.baseline = settings.read("compare", lambda name: store.load(name or store.default_name()))
         self.evals = 1
         """Evals of this session, who share the chance of a false alarm."""
         self._reference: Reference | None = None
         self._anchor: Reference | None = None
-        if name is not None:
-            self.baseline = store.load(name or store.default_name())
+        if self.baseline is not None:
             self._reference = Reference(self.baseline)
             if (anchor := store.anchor(self.baseline)) is not None:
                 self._anchor = Reference(anchor)
-        if (save := settings.get("save")) is not None:
-            check_name(save)
+        settings.read("save", check_name)
 
     @property
     def has_sides(self) -> bool:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-from pytest_llmbench.errors import UsageError
+from pytest_llmbench.errors import UsageError, nearest
+from pytest_llmbench.settings import parse
 from pytest_llmbench.workloads.loads import ArrivalProcess, Load
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from pytest_llmbench.settings import Settings
     from pytest_llmbench.workloads.replay import Replay
 
-__all__ = ["AskedLoad", "settle_load", "settle_replay"]
+__all__ = ["AskedLoad", "asked_load", "settle_load", "settle_replay"]
 
 _LEAST_REQUESTS = 16
 _REQUESTS_A_STREAM = 6  # enough for a steady state between the streams' start and their end
@@ -34,15 +35,41 @@ class AskedLoad:
     warmup: int | None = None
 
 
+def asked_load(arguments: Mapping[str, Any]) -> AskedLoad:
+    """Take the arguments of one call of `bench`.
+
+    Raises:
+        UsageError: there is no argument of that name, or its value is not what it takes.
+    """
+    names = [field.name for field in fields(AskedLoad)]
+    taken: dict[str, Any] = {}
+    for name, value in arguments.items():
+        if name not in names:
+            message = f"bench() has no argument {name!r}: {nearest(name, names)}"
+            raise UsageError(message)
+        if value is not None:
+            taken[name] = _taken(name, value)
+    return AskedLoad(**taken)
+
+
+def _taken(name: str, value: Any) -> Any:  # noqa: ANN401 - of each option's own type
+    origin = f"bench({name}={value!r})"
+    if name not in {"concurrency", "rate"}:
+        return parse(name, value, origin)
+    # Options of these take several; of a call a pair of rates is a ramp.
+    ramp = isinstance(value, tuple) and name == "rate" and len(value) == 2  # noqa: PLR2004 - from and to
+    values = tuple(parse(name, [part], origin)[0] for part in (value if ramp else (value,)))
+    return values if ramp else values[0]
+
+
 def settle_load(settings: Settings, marker: Mapping[str, Any], asked: AskedLoad) -> Load:
     """Settle the load of one measurement: marker over options over the call over the usual.
 
     A duration takes the place of a number of requests, wherever that was given.
 
     Raises:
-        UsageError: a number is out of range, or there is no such arrival process.
+        UsageError: an option or an argument of the marker is wrong.
     """
-    _check(asked)
 
     def settled(name: str) -> Any:  # noqa: ANN401 - of each option's own type
         value = settings.get(name, marker)
@@ -86,14 +113,6 @@ def _process(
     if burstiness is not None and arrival in {None, "gamma"}:
         return ArrivalProcess("gamma", rate, burstiness)
     return ArrivalProcess(arrival or "poisson", rate)
-
-
-def _check(asked: AskedLoad) -> None:
-    for name, least in (("concurrency", 1), ("requests", 1), ("warmup", 0)):
-        value = getattr(asked, name)
-        if value is not None and value < least:
-            message = f"{name} must be at least {least}, not {value}"
-            raise UsageError(message)
 
 
 def _or(value: int | None, usual: int) -> int:

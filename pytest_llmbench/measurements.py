@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from pytest_llmbench.capacity import find_capacity
 from pytest_llmbench.client.plan import Timeouts
-from pytest_llmbench.collection import bench_marker, place_of
+from pytest_llmbench.collection import place_of
 from pytest_llmbench.errors import MeasurementError, ServerError, Unavailable, UsageError
-from pytest_llmbench.load_settings import AskedLoad, settle_load, settle_replay
+from pytest_llmbench.load_settings import AskedLoad, asked_load, settle_load, settle_replay
+from pytest_llmbench.markers import bench_marker
 from pytest_llmbench.measuring import measure
 from pytest_llmbench.metrics.slo import parse_slos, values_needed
 from pytest_llmbench.planning import read_slos
@@ -79,7 +80,7 @@ class Measurements:
             ServerError: the server was gone before.
             UsageError: there is no such workload, or it cannot be made for this model.
         """
-        load = settle_load(self._settings, bench_marker(item), AskedLoad(**asked))
+        load = settle_load(self._settings, bench_marker(item), asked_load(asked))
         result = self._measure(item, server, workload, load)
         self._keep(record_result(result, item.nodeid, self._plan.redacted(server.deployment)), server)
         return result

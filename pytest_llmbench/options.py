@@ -35,12 +35,17 @@ class Option:
     @property
     def environment(self) -> str:
         """Name of the environment variable."""
-        return f"LLMBENCH_{self.name.upper().replace('-', '_')}"
+        return f"LLMBENCH_{self.attribute.upper()}"
+
+    @property
+    def attribute(self) -> str:
+        """As an argument of the `bench` marker, or of a call."""
+        return self.name.replace("-", "_")
 
     @property
     def ini(self) -> str:
         """Name in an ini file, and of the attribute on `config.option`."""
-        return f"bench_{self.name.replace('-', '_')}"
+        return f"bench_{self.attribute}"
 
 
 OPTIONS = (

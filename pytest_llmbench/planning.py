@@ -166,17 +166,13 @@ def read_slos(settings: Settings) -> tuple[Slo, ...]:
     Raises:
         UsageError: one is not `METRIC.STATISTIC=BOUND`.
     """
-    texts = settings.get("slo")
-    return parse_slos(",".join(texts)) if texts else ()
+    return settings.read("slo", lambda texts: parse_slos(",".join(texts))) or ()
 
 
 def check_replay(settings: Settings) -> None:
     """Read the file of `--bench-replay`, so that a wrong one is told before anything starts.
 
     Raises:
-        StorageError: the file cannot be read.
-        UsageError: it is not a trace; the message names file, line and key.
+        UsageError: it cannot be read, or is not a trace; the message names file, line and key.
     """
-    path = settings.get("replay")
-    if path is not None:
-        read_replay(Path(path))
+    settings.read("replay", lambda path: read_replay(Path(path)))

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_llmbench import collection, hookspecs
+from pytest_llmbench import collection, hookspecs, markers
 from pytest_llmbench.fixtures import SESSION, bench, evaluate, llm_server
 from pytest_llmbench.outcomes import demanded, plainly, usage_errors
-from pytest_llmbench.settings import Settings, add_options
+from pytest_llmbench.settings import Settings, add_options, refuse_unknown
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -34,9 +34,17 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
     pluginmanager.add_hookspecs(hookspecs)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_load_initial_conftests(parser: pytest.Parser, args: list[str]) -> Generator[None, None, None]:
+    """Tell a misspelt option of ours, now that every conftest has declared its own."""
+    yield
+    with usage_errors():
+        refuse_unknown(parser, args)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Declare the markers, and wake up if benchmarks were asked for."""
-    for line in collection.MARKERS:
+    for line in markers.MARKERS:
         config.addinivalue_line("markers", line)
     settings = Settings(config)
     if settings.asked:

@@ -7,10 +7,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pytest_llmbench.client.generator import LoadGenerator
-from pytest_llmbench.collection import Axis, bench_marker, is_eval, place_of
+from pytest_llmbench.collection import Axis, is_eval, place_of
 from pytest_llmbench.errors import Unavailable
 from pytest_llmbench.evaluations import Evaluations
 from pytest_llmbench.judging import Judge
+from pytest_llmbench.markers import bench_marker
 from pytest_llmbench.measurements import Measurements
 from pytest_llmbench.planning import check_replay, known_facts, model_folders, read_labels, read_plan
 from pytest_llmbench.records import GpuRecord
@@ -82,7 +83,12 @@ class Session:
         self.plan = plan.require_some()
         self.judge = Judge(settings, rootdir / settings.get("results"))
         self.axis = Axis(
-            self.plan.deployments, workloads, settings, self.plan.evals, reruns=self.judge.reruns
+            self.plan.deployments,
+            workloads,
+            settings,
+            self.plan.evals,
+            reruns=self.judge.reruns,
+            check_marker=self.judge.check,
         )
         self.results: list[ResultRecord] = []
         """Of the test that is running."""
@@ -139,11 +145,8 @@ class Session:
         """Order the tests that are to run, and look for what their servers will need.
 
         Raises:
-            UsageError: a secret is not set, or a marker's limit is wrong.
+            UsageError: a secret is not set.
         """
-        for item in items:
-            if place_of(item):
-                self.judge.check(bench_marker(item))
         self.axis.sort(items, self.unavailable, largest_first=self._is_worker)
         self.judge.evals = max(1, sum(is_eval(item) and not self._lacks(item) for item in items))
         self.judge.expect({_test(item) for item in items if self._is_gated(item)})

@@ -9,20 +9,21 @@ from __future__ import annotations
 import math
 import os
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from pytest_llmbench.errors import UsageError, nearest
+from pytest_llmbench.errors import LLMBenchError, UsageError, misspelt, nearest
 from pytest_llmbench.options import OPTIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import pytest
 
     from pytest_llmbench.options import Option
 
-__all__ = ["Settings", "add_options"]
+__all__ = ["Settings", "add_options", "parse", "refuse_unknown"]
 
+T = TypeVar("T")
 _BY_NAME = {option.name: option for option in OPTIONS}
 _PAIRS = 5
 """Replicates of an A/B when nobody says: what finds 5 % in a single cell."""
@@ -60,6 +61,21 @@ def add_options(parser: pytest.Parser) -> None:
         parser.addini(option.ini, f"same as {option.flag}", default=None)
 
 
+def refuse_unknown(parser: pytest.Parser, args: Sequence[str]) -> None:
+    """Tell a misspelt option of ours by the nearest name, which pytest does not.
+
+    Raises:
+        UsageError: nobody declares an option that begins like ours.
+    """
+    if not any(arg.startswith("--bench-") for arg in args):
+        return
+    for word in parser.parse_known_and_unknown_args(args)[1]:
+        name = word.partition("=")[0]
+        if name.startswith("--bench-"):
+            message = f"there is no option {name}: {nearest(name, [option.flag for option in OPTIONS], n=1)}"
+            raise UsageError(message)
+
+
 class Settings:
     """The value of every option, and its origin."""
 
@@ -95,6 +111,13 @@ class Settings:
         Raises:
             UsageError: naming the option, its origin and what it takes.
         """
+        known = [option.environment for option in OPTIONS]
+        for name in self._environ:
+            # Others may have variables that begin so: only what is nearly one of ours is a mistake. (Of a
+            # misspelt key of an ini file pytest warns.)
+            if name.startswith("LLMBENCH_") and name not in known and (meant := misspelt(name, known)):
+                message = f"{name}: no option is called so; did you mean {meant!r}?"
+                raise UsageError(message)
         for option in OPTIONS:
             self.get(option.name)
 
@@ -128,19 +151,44 @@ class Settings:
         option = _BY_NAME[name]
         for value, origin in self._candidates(option, marker or {}):
             if value is not None:
-                return _parse(option, value, origin), origin
+                told = f"{origin}: options.{name}" if (value, origin) == self._files.get(name) else origin
+                return parse(name, value, told), origin
         if name == "replicates" and self.get("ab"):
             return _PAIRS, "--bench-ab"
         return option.default, "default"
 
+    def read(self, name: str, reader: Callable[[Any], T]) -> T | None:
+        """Return what `reader` makes of an option's value; None where nobody gave one.
+
+        Raises:
+            UsageError: it cannot be read; the message begins with where the value came from.
+        """
+        value, origin = self.resolve(name)
+        if value is None:
+            return None
+        try:
+            return reader(value)
+        except LLMBenchError as error:
+            message = f"{origin}: {error}"
+            raise UsageError(message) from None
+
     def _candidates(self, option: Option, marker: Mapping[str, Any]) -> list[tuple[Any, str]]:
         return [
-            (marker.get(option.name.replace("-", "_")), "the bench marker"),
+            (marker.get(option.attribute), f"the bench marker's {option.attribute}"),
             (getattr(self._config.option, option.ini, None), option.flag),
             (self._environ.get(option.environment) or None, option.environment),
             (self._config.getini(option.ini), f"{option.ini} in {self._config.inipath}"),
             self._files.get(option.name, (None, "")),
         ]
+
+
+def parse(name: str, value: Any, origin: str) -> Any:  # noqa: ANN401 - an option's own type
+    """Return a value that an option takes, of the option's type.
+
+    Raises:
+        UsageError: it does not take it; the message begins with `origin`.
+    """
+    return _parse(_BY_NAME[name], value, origin)
 
 
 def _parse(option: Option, value: Any, origin: str) -> Any:  # noqa: ANN401 - an option's own type
@@ -173,7 +221,8 @@ def _several(value: object) -> Sequence[object]:
 
 def _chosen(text: str, option: Option, origin: str) -> str:
     if option.choices and text not in option.choices:
-        message = f"{origin}: unknown {option.name} {text!r}: {nearest(text, option.choices)}"
+        *others, last = option.choices
+        message = f"{origin}: expected {', '.join(others)} or {last}, not {text!r}"
         raise UsageError(message)
     return text
 

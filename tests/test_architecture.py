@@ -31,6 +31,7 @@ _LAYERS = (
     # From here on they know pytest.
     {"options", "hookspecs"},
     {"settings"},
+    {"markers"},
     {"collection", "progress", "load_settings", "planning"},
     {"servers"},
     {"measurements", "evaluations"},

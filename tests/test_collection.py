@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from pytest_llmbench.collection import Axis, Place, bench_marker, place_of
+from pytest_llmbench.collection import Axis, Place, place_of
 from pytest_llmbench.errors import UsageError
 from pytest_llmbench.spec.deployment import Deployment
 from pytest_llmbench.spec.evals import EvalSettings
@@ -138,25 +138,3 @@ def test_there_must_be_something_to_measure() -> None:
     """An axis without places would skip every test in silence."""
     with pytest.raises(UsageError, match="names no model"):
         axis()
-
-
-def marked(*marks: pytest.MarkDecorator) -> pytest.Item:
-    """Make a test with marks, the nearest first."""
-    test = SimpleNamespace(nodeid="t.py::test", iter_markers=lambda _name: [mark.mark for mark in marks])
-    return cast("pytest.Item", test)
-
-
-def test_the_nearest_marker_wins() -> None:
-    """Argument by argument: a class may say what its functions do not."""
-    assert bench_marker(marked(pytest.mark.bench(runs=2), pytest.mark.bench(runs=3, timeout=9))) == {
-        "runs": 2,
-        "timeout": 9,
-    }
-
-
-def test_a_misspelt_argument_of_a_marker_is_told() -> None:
-    """With the test and the nearest name."""
-    with pytest.raises(
-        UsageError, match=r"^t\.py::test: the bench marker has no argument 'request': did you mean"
-    ):
-        bench_marker(marked(pytest.mark.bench(request=2)))

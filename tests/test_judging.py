@@ -6,23 +6,22 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from pytest_llmbench.baselines.store import BaselineStore
-from pytest_llmbench.errors import BaselineMissing, InvalidMeasurement, Regression, UsageError
+from pytest_llmbench.errors import InvalidMeasurement, Regression, UsageError
 from pytest_llmbench.judging import Judge
+from pytest_llmbench.settings import Settings
 from tests.records import result_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_llmbench.records import EnvironmentRecord, ResultRecord
-    from pytest_llmbench.settings import Settings
 
 
 def judge(results: Path, **options: Any) -> Judge:  # noqa: ANN401
     """Make a judge with these options."""
-    settings = SimpleNamespace(
-        get=lambda name: {"replicates": 1, "inconclusive": "pass", **options}.get(name.replace("-", "_"))
-    )
-    return Judge(cast("Settings", settings), results)
+    given = SimpleNamespace(**{f"bench_{name}": value for name, value in options.items()})
+    config = SimpleNamespace(option=given, getini=lambda _name: None, inipath=None)
+    return Judge(Settings(cast("pytest.Config", config), {}), results)
 
 
 @pytest.fixture
@@ -91,13 +90,13 @@ def test_an_invalid_result_fails_as_what_it_is(tmp_path: Path, environment: Envi
 
 def test_what_is_wrong_is_told_at_once(tmp_path: Path, recorded: Path) -> None:
     """Limits, names and baselines that do not exist."""
-    with pytest.raises(UsageError, match="did you mean 'ttft'"):
+    with pytest.raises(UsageError, match=r"^--bench-compare-fail: limit .*did you mean 'ttft'"):
         judge(tmp_path, compare_fail=("tftt.p50:10%",))
     with pytest.raises(UsageError, match=r"ttft\.p50 is limited twice"):
         judge(tmp_path, compare_fail=("ttft.p50:10%", "ttft.p50:20%"))
     with pytest.raises(UsageError, match="cannot name a baseline"):
         judge(tmp_path, save="a b")
-    with pytest.raises(BaselineMissing, match="did you mean 'main'"):
+    with pytest.raises(UsageError, match=r"^--bench-compare: .*did you mean 'main'"):
         judge(recorded, compare="mian")
 
 

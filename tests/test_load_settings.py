@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pytest_llmbench.errors import UsageError
-from pytest_llmbench.load_settings import AskedLoad, settle_load, settle_replay
+from pytest_llmbench.load_settings import AskedLoad, asked_load, settle_load, settle_replay
 from pytest_llmbench.workloads.loads import ArrivalProcess, Load
 from pytest_llmbench.workloads.replay import Replay, ReplayRequest
 
@@ -61,16 +61,31 @@ def test_precedence() -> None:
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        (AskedLoad(concurrency=0), "concurrency must be at least 1, not 0"),
-        (AskedLoad(requests=0), "requests must be at least 1, not 0"),
-        (AskedLoad(warmup=-1), "warmup must be at least 0, not -1"),
+        ({"concurrency": 0}, "bench(concurrency=0): expected a whole number of at least 1, not '0'"),
+        (
+            {"concurrency": [1, 2]},
+            "bench(concurrency=[1, 2]): expected a whole number of at least 1, not '[1, 2]'",
+        ),
+        ({"requests": "x"}, "bench(requests='x'): expected a whole number of at least 1, not 'x'"),
+        ({"warmup": -1}, "bench(warmup=-1): expected a whole number of at least 0, not '-1'"),
+        ({"rate": (1, 0)}, "bench(rate=(1, 0)): expected a number above 0, not '0'"),
+        ({"arrival": "often"}, "bench(arrival='often'): expected poisson, constant or gamma, not 'often'"),
+        ({"concurency": 2}, "bench() has no argument 'concurency': did you mean 'concurrency'?"),
     ],
 )
-def test_mistakes(asked: AskedLoad, message: str) -> None:
-    """A number out of range is told."""
+def test_mistakes(asked: dict[str, Any], message: str) -> None:
+    """A wrong name or value is told with the one that was meant, or what it takes."""
     with pytest.raises(UsageError) as caught:
-        settle(asked)
+        asked_load(asked)
     assert str(caught.value) == message
+
+
+def test_arguments_are_of_their_kind() -> None:
+    """What a call says is taken as it is, a pair of rates as a ramp."""
+    assert asked_load({"rate": (1, 8), "duration": 5, "requests": None}) == AskedLoad(
+        rate=(1.0, 8.0), duration=5.0
+    )
+    assert asked_load({"concurrency": 3, "warmup": 0}) == AskedLoad(concurrency=3, warmup=0)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from pytest_llmbench.errors import UsageError
+from pytest_llmbench.metrics.slo import parse_slos
 from pytest_llmbench.options import OPTIONS
 from pytest_llmbench.settings import Settings
 
@@ -29,7 +30,7 @@ def test_the_nearest_source_wins() -> None:
     """Marker, command line, environment, ini, file, default: each with its origin."""
     sources = settings({"bench_runs": "5"}, {"LLMBENCH_RUNS": "4"}, {"bench_runs": "3"})
     sources.add_file_options({"runs": (2, "models.yaml:1")})
-    assert sources.resolve("runs", {"runs": 6}) == (6, "the bench marker")
+    assert sources.resolve("runs", {"runs": 6}) == (6, "the bench marker's runs")
     assert sources.resolve("runs") == (5, "--bench-runs")
     below = settings({}, {"LLMBENCH_RUNS": "4"}, {"bench_runs": "3"})
     assert below.resolve("runs") == (4, "LLMBENCH_RUNS")
@@ -88,6 +89,30 @@ def test_what_cannot_be_is_told_with_its_origin(name: str, value: object, told: 
         return
     with pytest.raises(UsageError, match=f"^--bench-{name}: {told}$"):
         wrong.check()
+
+
+def test_a_misspelt_variable_is_told() -> None:
+    """It would have no effect; what is only somebody else's is left alone."""
+    settings(environ={"LLMBENCH_LOCK_DIR": "/x", "LLMBENCH_CACHE_DIR": "/x", "LLMBENCHMARK": "1"}).check()
+    with pytest.raises(UsageError) as caught:
+        settings(environ={"LLMBENCH_REQESTS": "3"}).check()
+    assert str(caught.value) == "LLMBENCH_REQESTS: no option is called so; did you mean 'LLMBENCH_REQUESTS'?"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("requests", "many", "m.yaml:3: options.requests: expected a whole number of at least 1, not 'many'"),
+        ("slo", "tfft.p99=1s", "m.yaml:3: SLO 'tfft.p99=1s': unknown metric 'tfft'"),
+    ],
+)
+def test_a_wrong_value_is_told_with_where_it_stands(name: str, value: str, told: str) -> None:
+    """Also where another part reads the text of an option."""
+    wrong = settings()
+    wrong.add_file_options({name: (value, "m.yaml:3")})
+    with pytest.raises(UsageError) as caught:
+        wrong.read(name, lambda texts: parse_slos(",".join(texts)))
+    assert str(caught.value).startswith(told)
 
 
 def test_options_of_a_file_are_known_ones() -> None:

@@ -29,5 +29,5 @@ def test_chooses_the_process(project: Project, kind: str) -> None:
 def test_refuses_what_is_no_process(project: Project) -> None:
     """The nearest one is named."""
     project("--bench-arrival=poison").usage_error(
-        "--bench-arrival: unknown arrival 'poison': did you mean 'poisson'"
+        "--bench-arrival: expected poisson, constant or gamma, not 'poison'"
     )

@@ -24,4 +24,6 @@ def test_says_whether_to_pull_or_build(project: Project) -> None:
 
 def test_there_are_two(project: Project) -> None:
     """Another is a mistake."""
-    project("--bench-image-type=bild").usage_error("--bench-image-type: unknown image-type 'bild'", "'build'")
+    project("--bench-image-type=bild").usage_error(
+        "--bench-image-type: expected prebuilt or build, not 'bild'"
+    )

@@ -49,4 +49,6 @@ def test_reruns_end_with_the_verdict(project: Project) -> None:
 
 def test_names_the_policies(project: Project) -> None:
     """What is none is told with those there are."""
-    project("--bench-inconclusive=retry").usage_error("unknown inconclusive 'retry'")
+    project("--bench-inconclusive=retry").usage_error(
+        "--bench-inconclusive: expected pass, rerun or fail, not 'retry'"
+    )

@@ -51,3 +51,10 @@ def test_tells_what_is_wrong(project: Project) -> None:
     project("--no-url", "--bench-show-config", "--bench-model=tiny-glmm").usage_error(
         "did you mean 'tiny-glm'"
     )
+
+
+def test_a_misspelt_option_is_told_with_the_nearest(project: Project) -> None:
+    """Pytest would only say that it does not know it."""
+    project("--bench-show-confg").usage_error(
+        "there is no option --bench-show-confg: did you mean '--bench-show-config'?"
+    )

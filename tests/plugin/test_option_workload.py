@@ -60,14 +60,18 @@ MISSPELT = """
     import pytest
 
     @pytest.mark.bench({argument})
-    def test_it(bench, workload): ...
+    def test_it(bench, workload, concurrency): ...
 """
 
 
 @pytest.mark.parametrize(
     ("argument", "told"),
     [
-        ("workloads=['ohter']", "unknown workload 'ohter': did you mean 'other'?"),
+        ("workloads=['ohter']", "test_suite.py:4: test_it: unknown workload 'ohter': did you mean 'other'?"),
+        ("requests='few'", "test_it: the bench marker's requests: expected a whole number"),
+        ("concurrency='few'", "test_it: the bench marker's concurrency: expected a whole number"),
+        ("limits='ttft.p5:5%'", "test_it: limit 'ttft.p5:5%': ttft has no statistic 'p5'"),
+        ("", "takes `workload`, and its marker does not say which: bench(workloads=['tiny',"),
         ("workload=['short']", "the bench marker has no argument 'workload': did you mean 'workloads'?"),
         ("'short'", "the bench marker has no argument 'short'"),
     ],

@@ -81,6 +81,7 @@ def test_the_authors_assert_keeps_its_traceback(project: Project) -> None:
     assert left.code == 1
     assert ">       assert result.ttft.p50 < 0.0001" in left.out
     assert "test_suite.py:7: AssertionError" in left.out
+    assert "= <result of fake.openai.tp01.gpux00/tiny/c001>.ttft" in left.out
     assert left.result["metrics"]["ttft"]["count"] == 2
 
 
@@ -100,6 +101,8 @@ def test_a_statistic_that_cannot_be_had_points_at_the_line(project: Project) -> 
     assert left.code == 1
     assert ">       assert result.ttft.p99 < 1" in left.out
     assert "ttft.p99 needs 100 values, this sample has 2: raise --bench-requests" in left.out
+    assert "test_suite.py:7: StatisticsError" in left.out
+    assert "pytest_llmbench/metrics" not in left.out
     assert left.result["metrics"]["ttft"]["p99"] is None
 
 
@@ -123,9 +126,9 @@ def test_a_metric_that_does_not_exist_names_the_nearest(project: Project) -> Non
     ("call", "told"),
     [
         ("bench('tinny')", "unknown workload 'tinny': did you mean 'tiny'?"),
-        ("bench(workload, concurrency=0)", "concurrency must be at least 1, not 0"),
-        ("bench(workload, requests=0)", "requests must be at least 1, not 0"),
-        ("bench(workload, warmup=-1)", "warmup must be at least 0, not -1"),
+        ("bench(workload, concurrency=0)", "bench(concurrency=0): expected a whole number of at least 1"),
+        ("bench(workload, requests='few')", "bench(requests='few'): expected a whole number of at least 1"),
+        ("bench(workload, concurency=2)", "no argument 'concurency': did you mean 'concurrency'?"),
     ],
 )
 def test_a_call_that_cannot_be_fails_its_test_plainly(project: Project, call: str, told: str) -> None:

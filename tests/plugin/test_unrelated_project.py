@@ -20,6 +20,7 @@ _LIGHT = {
     "errors",
     "fixtures",
     "hookspecs",
+    "markers",
     "options",
     "outcomes",
     "plugin",
