@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_llmbench.reports.capacity_curve import capacity_curve
 from pytest_llmbench.reports.capacity_lines import capacity_lines
 from pytest_llmbench.reports.comparison_table import comparison_table
 from pytest_llmbench.reports.eval_lines import eval_lines
@@ -14,10 +15,12 @@ from pytest_llmbench.reports.results_table import results_table
 from pytest_llmbench.reports.rows import judged_cells
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from rich.console import RenderableType
 
+    from pytest_llmbench.records import ResultRecord
     from pytest_llmbench.reports.document import Document
 
 __all__ = ["render_summary"]
@@ -51,7 +54,7 @@ def render_summary(
         results_table(results, width) if results else [],
         comparison_table(judged, width),
         [*folded(comparison_lines(judged, unmeasured, names), width)],
-        [*folded(capacity_lines(results, names), width)],
+        [*folded(capacity_lines(results, names), width), *_curves(results, width)],
         [*folded(eval_lines(results, names), width)],
         [*folded(others, width)],
     ]
@@ -62,3 +65,14 @@ def render_summary(
         if path is not None
     ]
     return text + ("\n" if text and paths else "") + "".join(paths)
+
+
+def _curves(results: Sequence[ResultRecord], width: int) -> list[RenderableType]:
+    """Draw what each search walked, titled where there are several."""
+    searched = [result for result in results if result.search is not None]
+    parts: list[RenderableType] = []
+    for result in searched:
+        title = f"{result.deployment.id} {result.workload.id}" if len(searched) > 1 else ""
+        if result.search is not None:
+            parts += capacity_curve(result.search, title, width)
+    return parts

@@ -114,7 +114,7 @@ def test_itl_stands_in_where_there_is_no_tpot(make: MakeDocument, make_result: M
     assert "ITL" in text
     assert "TPOT" not in text
     row = text.replace(NOTHING, "~").splitlines()[3]
-    assert row.split() == ["short", "1", "10.0", "~", "2.00", "~", "~"]
+    assert row.split() == ["short", "1", "10.0", "13.0", "2.00", "~", "~"]
 
 
 def test_failed_requests_have_a_column_when_there_are_any(
