@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "add_backends",
+    "check_json",
     "check_replay",
     "known_facts",
     "model_folders",
@@ -158,6 +159,18 @@ def read_labels(settings: Settings) -> dict[str, str]:
             raise UsageError(message)
         labels[key] = value
     return labels
+
+
+def check_json(settings: Settings) -> None:
+    """Look where `--bench-json` points before anything starts.
+
+    Raises:
+        UsageError: it is a folder.
+    """
+    path = settings.get("json")
+    if path is not None and Path(path).is_dir():
+        message = f"--bench-json {path}: this is a folder; name a file in it"
+        raise UsageError(message)
 
 
 def read_slos(settings: Settings) -> tuple[Slo, ...]:

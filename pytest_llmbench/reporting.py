@@ -172,11 +172,11 @@ class Reporting:
             document,
             width=min(terminal._tw.fullwidth, 120),  # noqa: SLF001 - there is no public way to the width
             color=terminal._tw.hasmarkup,  # noqa: SLF001
-            report=_shown(self._root / "latest" / "report.json"),
-            junit=_shown(self._root / "latest" / "junit.xml"),
+            report=_shown(self._root / "latest", self.folder.report),
+            junit=_shown(self._root / "latest", self.folder.junit),
         )
         terminal.section("benchmarks")
-        terminal.write(text)
+        terminal.write(_showable(text, terminal))
         if starts := document.session.server_starts:
             terminal.write_line(f"servers started: {starts}")
         if (name := self._session.settings.get("save")) is not None:
@@ -206,10 +206,19 @@ class SessionJunit(LogXML):
         """Say nothing: the summary names the file."""
 
 
+def _showable(text: str, terminal: pytest.TerminalReporter) -> str:
+    """Replace what the terminal's encoding does not have: pytest would escape all of it, line ends too."""
+    encoding = getattr(terminal._tw._file, "encoding", None) or "utf-8"  # noqa: SLF001 - as the width
+    return text.encode(encoding, "replace").decode(encoding)
+
+
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
-def _shown(path: Path) -> Path:
-    here = Path.cwd()
+def _shown(latest: Path, file: Path) -> Path | None:
+    """Where a file of the newest session is found; None if it could not be written."""
+    if not file.is_file():
+        return None
+    path, here = latest / file.name, Path.cwd()
     return path.relative_to(here) if path.is_relative_to(here) else path

@@ -13,7 +13,14 @@ from pytest_llmbench.evaluations import Evaluations
 from pytest_llmbench.judging import Judge
 from pytest_llmbench.markers import bench_marker
 from pytest_llmbench.measurements import Measurements
-from pytest_llmbench.planning import check_replay, known_facts, model_folders, read_labels, read_plan
+from pytest_llmbench.planning import (
+    check_json,
+    check_replay,
+    known_facts,
+    model_folders,
+    read_labels,
+    read_plan,
+)
 from pytest_llmbench.records import GpuRecord
 from pytest_llmbench.reports import junit
 from pytest_llmbench.reports.environment import collect_environment
@@ -128,6 +135,7 @@ class Session:
         self._generator = generator
         self._labels = read_labels(settings)
         check_replay(settings)
+        check_json(settings)
 
     @cached_property
     def environment(self) -> EnvironmentRecord:

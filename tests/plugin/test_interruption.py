@@ -174,6 +174,7 @@ def test_a_full_disk_loses_nothing_that_was_written(project: Project, engine: Fa
     assert "not written: " in done.stdout
     assert "results.jsonl: cannot write results: File too large; those already in it are safe" in done.stdout
     assert "report.json: cannot write" in done.stdout
+    assert "report: results/latest/report.json" not in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
     kept = assemble(Left(project.root, 1, "").folder / "results.jsonl").results
     assert 0 < len(kept) < 4

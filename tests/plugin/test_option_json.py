@@ -27,3 +27,8 @@ def test_fails_and_names_the_file_that_cannot_be_written(project: Project) -> No
 def test_refuses_no_path(project: Project) -> None:
     """A variable that was not set is told before anything is measured."""
     project("--bench-json=").usage_error("--bench-json: expected PATH, not nothing")
+
+
+def test_refuses_a_folder(project: Project) -> None:
+    """Before anything is measured, not when the report is to be written."""
+    project("--bench-json=.").usage_error("--bench-json .: this is a folder; name a file in it")
