@@ -219,6 +219,32 @@ def test_drift_is_seen_against_the_anchor(noisy: Path, environment: EnvironmentR
     assert judging.failure(judged) is None
 
 
+def test_one_bad_start_is_measured_again(tmp_path: Path, environment: EnvironmentRecord) -> None:
+    """It fails nothing by itself: `rerun` adds two more starts, and they decide."""
+    store = BaselineStore(tmp_path / "baselines")
+    for number, noise in enumerate((1.0, 1.01, 0.99, 1.005, 0.995)):
+        starts = [of(0.1 * noise, replicate) for replicate in (1, 2, 3)]
+        store.save("main", f"s{number}", starts, f"2026-01-0{number + 1}", environment)
+    options = {"compare": "main", "compare_fail": ("ttft.p50:3%",), "replicates": 3}
+
+    def measured(judging: Judge, *ttfts: float) -> list[ResultRecord]:
+        return [one(judging, of(ttft, n), "t", environment) for n, ttft in enumerate(ttfts, 1)]
+
+    for policy, message in (
+        ("pass", None),
+        ("fail", "one start decides nothing: ttft.p50 +45 %, the median"),
+    ):
+        judging = judge(tmp_path, inconclusive=policy, **options)
+        last = measured(judging, 0.1, 0.3, 0.101)[-1]
+        assert last.verdict.verdict == "inconclusive"
+        failure = judging.failure(last)
+        assert (message or "") in str(failure)
+        assert (failure is None) == (message is None)
+    for more, verdict in (((0.1, 0.1), "inconclusive"), ((0.3, 0.3), "regressed")):
+        again = judge(tmp_path, inconclusive="rerun", **options)
+        assert measured(again, 0.1, 0.3, 0.101, *more)[-1].verdict.verdict == verdict
+
+
 def test_an_ab_has_no_other_baseline(recorded: Path) -> None:
     """One comparison a session."""
     with pytest.raises(UsageError, match="leave out --bench-compare"):

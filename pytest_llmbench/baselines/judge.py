@@ -153,14 +153,14 @@ def judge_sessions(
     for limit in rules.limits:
         compared = [one for one in newest if limit.absolute or reference.off(one, limit.key) is None]
         used |= set(map(id, compared))
-        known = [entry for entry in compared if reference.value(entry, limit.key) is not None]
-        starts = [list(found.values()) for one in measured if (found := start_values(one, limit.key))]
-        if known and not starts:
+        found = [(one, value) for one in compared if (value := reference.value(one, limit.key)) is not None]
+        starts = [list(own.values()) for one in measured if (own := start_values(one, limit.key))]
+        if found and not starts:
             lost.append(limit.key)
-        elif known and starts:
-            values = [value for entry in known if (value := reference.value(entry, limit.key)) is not None]
+        elif found and starts:
+            values = [value for _, value in found]
             comparison = _compare(limit, values, starts, by_age, reference, alpha=rules.alpha_each)
-            advisory = too_few_requests(limit, [*measured, *(entry.replicates for entry in known)])
+            advisory = too_few_requests(limit, [*measured, *(entry.replicates for entry, _ in found)])
             comparisons.append(comparison.model_copy(update={"advisory": advisory}))
     verdict = verdict_of_cell(
         comparisons, lost, rules, baseline=reference.baseline.name, baseline_sessions=len(used)
