@@ -48,7 +48,7 @@ class Scenario:
     notice, since neither side's mean enters the variance. It slows every metric, or the TTFT alone. Gated
     is the TTFT, or all `metrics` that are gated by default. `counted` is the share of repetitions in which
     `any` cell is `regressed` though none was slowed, or of slowed cells that are `found`, or `claimed` to
-    pass. `starts` are the candidate's; sessions of the baseline have three.
+    pass. `starts` and `requests` a start are the candidate's.
     """
 
     name: str
@@ -58,6 +58,7 @@ class Scenario:
     sessions: int = 10
     session_cv: float = 0.02
     starts: int = REPLICATES
+    requests: int = REQUESTS
     shared: bool = False
     metrics: int = 1
     effect: float = 0.0
@@ -90,7 +91,9 @@ def entry(session: int, replicates: Replicates) -> SessionEntry:
     )
 
 
-def _made(rng: np.random.Generator, scenario: Scenario, sessions: int, replicates: int) -> Values:
+def _made(
+    rng: np.random.Generator, scenario: Scenario, sessions: int, replicates: int, asked: int = REQUESTS
+) -> Values:
     """Make values of cells x sessions x replicates x metrics, in the units of the metrics."""
     shape = (scenario.cells, sessions, replicates)
 
@@ -101,12 +104,12 @@ def _made(rng: np.random.Generator, scenario: Scenario, sessions: int, replicate
     noisy = np.exp(scenario.unequal * np.random.default_rng(1).normal(size=(scenario.cells, 1, 1)))
     own = (1, sessions, 1) if scenario.shared else (scenario.cells, sessions, 1)
     luck = np.exp((RUN_CV * noise(*shape) + scenario.session_cv * rng.normal(size=own)) * noisy)
-    requests = REQUEST_NOISE * noise(*shape, REQUESTS) * noisy[..., None]
+    requests = REQUEST_NOISE * noise(*shape, asked) * noisy[..., None]
     ttft = TTFT * np.exp(np.median(requests, axis=-1)) * luck
     if scenario.metrics == 1:
         return ttft[..., None]
     # Each request has its own noise in both halves; starts and sessions slow them alike.
-    decode = REQUEST_NOISE * noise(*shape, REQUESTS) * noisy[..., None]
+    decode = REQUEST_NOISE * noise(*shape, asked) * noisy[..., None]
     tpot = DECODE / TOKENS * np.exp(np.median(decode, axis=-1)) * luck
     whole = (TTFT * np.exp(requests) + DECODE * np.exp(decode)).mean(axis=-1) * luck
     return np.stack([ttft, tpot, TOKENS / whole], axis=-1)
@@ -120,10 +123,11 @@ def _slow(values: Values, factor: float | Values, *, ttft_only: bool = False) ->
         values[..., 2] /= (TTFT * factor + DECODE) / (TTFT + DECODE) if ttft_only else factor
 
 
-def _stored(values: Values) -> Replicates:
+def _stored(values: Values, asked: int = REQUESTS) -> Replicates:
     """Write one session's values (replicates x metrics) as they are stored."""
+    count = {"e2e.count": float(asked)}
     return {
-        str(number): ({key: float(value) for key, value in zip(KEYS, run, strict=False)},)
+        str(number): ({key: float(value) for key, value in zip(KEYS, run, strict=False)} | count,)
         for number, run in enumerate(values, 1)
     }
 
@@ -135,6 +139,8 @@ def _rules(scenario: Scenario) -> Rules:
 def _against_sessions(rng: np.random.Generator, scenario: Scenario) -> list[VerdictName]:
     """Judge one candidate session of every cell against a baseline of several."""
     values = _made(rng, scenario, scenario.sessions + 1, REPLICATES)
+    if scenario.requests < REQUESTS:
+        values[:, -1:] = _made(rng, scenario, 1, REPLICATES, scenario.requests)
     _slow(values[:, -1], 1 + scenario.effect, ttft_only=scenario.ttft_only)
     _slow(values[:, : scenario.bad_sessions], 1 + scenario.bad_by)
     cells = {
@@ -147,7 +153,10 @@ def _against_sessions(rng: np.random.Generator, scenario: Scenario) -> list[Verd
     reference, rules = Reference(Baseline("main", cells)), _rules(scenario)
     return [
         judge_sessions(
-            list(cells[f"c{cell}"].values()), [_stored(values[cell, -1, : scenario.starts])], reference, rules
+            list(cells[f"c{cell}"].values()),
+            [_stored(values[cell, -1, : scenario.starts], scenario.requests)],
+            reference,
+            rules,
         ).verdict
         for cell in range(scenario.cells)
     ]

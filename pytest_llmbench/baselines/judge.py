@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from itertools import chain
-from statistics import fmean
 from typing import TYPE_CHECKING
 
 from pytest_llmbench.baselines.comparability import (
@@ -154,12 +153,12 @@ def judge_sessions(
         compared = [one for one in newest if limit.absolute or reference.off(one, limit.key) is None]
         used |= set(map(id, compared))
         found = [(one, value) for one in compared if (value := reference.value(one, limit.key)) is not None]
-        starts = [list(own.values()) for one in measured if (own := start_values(one, limit.key))]
-        if found and not starts:
+        known = any(start_values(one, limit.key) for one in measured)
+        if found and not known:
             lost.append(limit.key)
-        elif found and starts:
+        elif found:
             values = [value for _, value in found]
-            comparison = _compare(limit, values, starts, by_age, reference, alpha=rules.alpha_each)
+            comparison = _compare(limit, values, measured, by_age, reference, alpha=rules.alpha_each)
             advisory = too_few_requests(limit, [*measured, *(entry.replicates for entry, _ in found)])
             comparisons.append(comparison.model_copy(update={"advisory": advisory}))
     verdict = verdict_of_cell(
@@ -172,21 +171,19 @@ def judge_sessions(
 def _compare(
     limit: Limit,
     baseline: Sequence[float],
-    starts: Sequence[Sequence[float]],
+    measured: Sequence[Replicates],
     by_age: Sequence[SessionEntry],
     reference: Reference,
     *,
     alpha: float,
 ) -> MetricComparison:
-    """Compare the starts of each measured session with values of stored ones.
-
-    How noisy they are is told by all sessions of the cell.
-    """
+    """Compare measured sessions with values of stored ones; all that are stored tell how noisy they are."""
+    starts = [list(own.values()) for one in measured if (own := start_values(one, limit.key))]
     within = reference.spread(by_age, limit.key)
     if limit.absolute or min(*baseline, *chain(*starts)) <= 0 or not within.df:
         return by_threshold(limit, baseline, average(limit.key, [average(limit.key, one) for one in starts]))
-    fewer = reference.fewer(by_age, limit.key, share=fmean(1 / len(one) for one in starts))
     logs = [[math.log(value) for value in one] for one in starts]
+    fewer = reference.fewer(by_age, limit.key, measured)
     estimate = sessions([math.log(value) for value in baseline], logs, within, fewer)
     return by_statistics(limit, estimate, average(limit.key, baseline), alpha=alpha, rule="sessions")
 

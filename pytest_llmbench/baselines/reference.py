@@ -16,11 +16,14 @@ if TYPE_CHECKING:
     from pytest_llmbench.baselines.comparability import Conditions
     from pytest_llmbench.baselines.inference import Spread
     from pytest_llmbench.baselines.model import Baseline, SessionEntry
+    from pytest_llmbench.baselines.values import Replicates
 
 __all__ = ["FEWEST_SESSIONS", "Reference"]
 
 FEWEST_SESSIONS = 3
-_ROUNDING = 1e-9
+_REQUESTS = "e2e.count"
+_NEGLIGIBLE = 0.05
+"""Of the noise of starts: a few requests that failed are no reason to be less sure."""
 _FEWEST_TO_DOUBT = 5
 """Sessions for each that may be set aside: of fewer nobody can tell which is the odd one."""
 
@@ -88,19 +91,26 @@ class Reference:
             return NOTHING_KNOWN
         return spread(groups).moderated(self.prior(key))
 
-    def fewer(self, entries: Sequence[SessionEntry], key: str, share: float) -> Spread:
-        """Variance that a session has beyond these, of one cell, if its starts are fewer; moderated, too.
+    def fewer(self, entries: Sequence[SessionEntry], key: str, measured: Sequence[Replicates]) -> Spread:
+        """Variance of measured sessions beyond that of these, of one cell, for fewer starts or requests.
 
-        `share` is 1 / number of starts, averaged over the sessions that are compared with these. Nothing is
-        taken off for more starts: the noise between sessions could be all there is.
+        A start of half as many requests counts as half a start, as if all its noise were that of requests.
+        Nothing is taken off for more: the noise between sessions could be all there is.
         """
-        more = share - fmean(1 / max(1, len(entry.replicates)) for entry in entries)
-        if more < _ROUNDING:
+        share = fmean(1 / max(1, len(entry.replicates)) for entry in entries)
+        asked = [
+            count / len(entry.replicates) for entry in entries if (count := self.value(entry, _REQUESTS))
+        ]
+        usual = fmean(asked) if asked else 0.0
+        more = fmean(_share(one, key, usual) for one in measured if start_values(one, key)) - share
+        if more < _NEGLIGIBLE * share:
             return NOTHING_KNOWN
         if key not in self._starts:
             cells = self.baseline.cells.values()
             self._starts[key] = fit_prior(_between_starts(cell.values(), key) for cell in cells)
-        return _between_starts(entries, key).moderated(self._starts[key]).times(more)
+        starts = _between_starts(entries, key).moderated(self._starts[key])
+        # Sessions of one start do not tell how much of their noise is that of starts: all of it at most.
+        return (starts if starts.df else self.spread(entries, key)).times(more)
 
     def _alike(self, entries: Sequence[SessionEntry], key: str) -> list[list[float]]:
         """Logarithms of values, those of the same treatment and conditions together, none of zeros.
@@ -155,6 +165,13 @@ def _strangers(shifts: Mapping[str, Sequence[float]]) -> Iterator[tuple[str, flo
         shift = usual[session] - middle
         if abs(shift) >= math.log1p(DEFAULT_DELTA):
             yield session, shift
+
+
+def _share(replicates: Replicates, key: str, usual: float) -> float:
+    """1 / number of starts, where starts of fewer than the `usual` requests count as less than one."""
+    asked = start_values(replicates, _REQUESTS)
+    worth = min(1.0, fmean(asked.values()) / usual) if asked and usual else 1.0
+    return 1 / (len(start_values(replicates, key)) * worth)
 
 
 def _between_starts(entries: Iterable[SessionEntry], key: str) -> Spread:

@@ -49,8 +49,8 @@ def _digits(value: float) -> str:
     """Three significant digits, never an exponent."""
     if not value:
         return "0"
-    value = float(f"{value:.2e}")  # 99.97 has the decimals of 100
-    decimals = max(0, 2 - math.floor(math.log10(abs(value))))
+    rounded = abs(float(f"{value:.2e}"))  # 99.97 has the decimals of 100
+    decimals = max(0, 2 - math.floor(math.log10(rounded)))
     return f"{value:.{min(decimals, 6)}f}"
 
 

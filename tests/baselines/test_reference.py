@@ -134,29 +134,53 @@ def test_versions_of_another_speed_are_no_outliers() -> None:
     assert aside(Baseline("main", cells)) == set()
 
 
-def starts(rng: np.random.Generator, count: int, session: float = 0.0) -> Replicates:
-    """Make a session of starts that differ by 2 %, on top of how far it is off itself."""
-    return {str(n): ({KEY: float(np.exp(session + 0.02 * rng.normal()))},) for n in range(count)}
+def starts(rng: np.random.Generator, count: int, requests: float = 100.0) -> Replicates:
+    """Make a session of starts that differ by 2 %, and by nothing else."""
+    return {str(n): ({KEY: float(np.exp(0.02 * rng.normal())), "e2e.count": requests},) for n in range(count)}
 
 
-def test_one_start_is_less_sure_than_the_mean_of_three() -> None:
-    """What a session has beyond those of the baseline for having fewer starts is that of starts."""
+def of_starts(rng: np.random.Generator, count: int) -> Baseline:
+    """Make a baseline of twenty cells, whose sessions have so many starts."""
+    return Baseline(
+        "main",
+        {
+            f"c{cell}": {
+                f"s{n}": entry(1.0, n).model_copy(update={"replicates": starts(rng, count)})
+                for n in range(10)
+            }
+            for cell in range(20)
+        },
+    )
+
+
+def test_fewer_starts_or_requests_are_less_sure() -> None:
+    """What a session has beyond those of the baseline is the noise of starts; more of them are no surer."""
     rng = np.random.default_rng(5)
-    cells = {
-        f"c{cell}": {
-            f"s{n}": entry(1.0, n).model_copy(update={"replicates": starts(rng, 3)}) for n in range(10)
-        }
-        for cell in range(20)
-    }
-    reference = Reference(Baseline("main", cells))
-    entries = list(cells["c0"].values())
-    one, two = (reference.fewer(entries, KEY, share) for share in (1.0, 0.5))
-    assert one.variance == pytest.approx(0.02**2 * 2 / 3, rel=0.2)
-    assert two.variance == pytest.approx(one.variance / 4)
-    assert one.df > 100
-    assert reference.fewer(entries, KEY, 1 / 3).df == reference.fewer(entries, KEY, 0.2).df == 0
+    found = of_starts(rng, 3)
+    reference, entries = Reference(found), list(found.cells["c0"].values())
+
+    def beyond(count: int, requests: float = 100.0) -> float:
+        fewer = reference.fewer(entries, KEY, [starts(rng, count, requests)])
+        assert (fewer.df > 100) == (fewer.variance > 0)
+        return fewer.variance
+
+    assert beyond(1) == pytest.approx(0.02**2 * 2 / 3, rel=0.2)
+    assert beyond(2) == pytest.approx(beyond(1) / 4)
+    assert beyond(3, 50.0) == pytest.approx(beyond(1) / 2)
+    assert beyond(1, 25.0) == pytest.approx(beyond(1) * 11 / 2)
+    # One start in a hundred requests fewer is what failed requests are; more is no surer.
+    assert beyond(3) == beyond(3, 99.0) == beyond(5) == beyond(3, 400.0) == 0
     seen = [
         judge_sessions(entries, [starts(rng, count)], reference, RULES).comparisons[0].detectable or 0.0
         for count in (1, 2, 3, 5)
     ]
     assert seen[0] > seen[1] > seen[2] == seen[3]
+
+
+def test_sessions_of_one_start_tell_at_most_all_of_their_noise() -> None:
+    """Half as many requests are then at most twice as noisy."""
+    rng = np.random.default_rng(6)
+    found = of_starts(rng, 1)
+    reference, entries = Reference(found), list(found.cells["c0"].values())
+    assert reference.fewer(entries, KEY, [starts(rng, 1, 50.0)]) == reference.spread(entries, KEY)
+    assert reference.fewer(entries, KEY, [starts(rng, 1)]).df == 0
