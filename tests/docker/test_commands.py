@@ -57,7 +57,7 @@ def test_detached_server_is_listed_used_and_stopped(
     assert run("ps") == 0
     (found,) = ours(client)
     listed = [line.split() for line in capsys.readouterr().out.splitlines()]
-    assert [found.name, "kept", "running", url] in [row[:4] for row in listed]
+    assert [found.name, "container", "kept", "running", url] in [row[:5] for row in listed]
     assert run("logs", found.name, "--tail", "1") == 0
     assert capsys.readouterr().out.count("\n") == 1
     assert run("clean", "--yes") == 0

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 from collections.abc import Callable
@@ -122,7 +123,10 @@ def test_hangs_before_it_is_ready(context: StartContext, scripted: Make) -> None
 def test_uses_more_memory_than_it_may(context: StartContext) -> None:
     """The kernel's kill is told from others by what Docker knows, not by the exit code."""
     text = refused("is killed for memory", context, memory="8m")
-    assert "the server was killed because the memory it may use was used up" in text
+    # Its container ends a moment later: whoever looks in between cannot tell the server from a child.
+    assert re.search(
+        "(the server|one of its processes) was killed because the memory it may use was used up", text
+    )
 
 
 def test_a_child_uses_more_memory_than_it_may(context: StartContext, scripted: Make) -> None:
