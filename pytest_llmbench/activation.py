@@ -35,7 +35,7 @@ def activate(config: pytest.Config, settings: Settings) -> tuple[Session, Report
     worker_input = getattr(config, "workerinput", None)
     servers = Path(worker_input["llmbench_servers"]) if worker_input else None
     worker = worker_input["workerid"] if worker_input else ""
-    with usage_errors():
+    with usage_errors(settings):
         add_backends(config)
         session = Session(
             settings,
@@ -61,7 +61,7 @@ def show_configuration(config: pytest.Config, settings: Settings) -> int:
     Raises:
         pytest.UsageError: the configuration or an option is wrong.
     """
-    with usage_errors():
+    with usage_errors(settings):
         add_backends(config)
         plan = read_plan(settings, config.rootpath)[0].require_some()
     print(show(plan), settings.describe(), sep="\n\n")  # noqa: T201 - what was asked for

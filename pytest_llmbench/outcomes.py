@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +12,8 @@ from pytest_llmbench.errors import LLMBenchError, StatisticsError, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from pytest_llmbench.settings import Settings
 
 __all__ = ["demanded", "plainly", "usage_errors"]
 
@@ -47,9 +50,14 @@ def demanded(why: str | None) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def usage_errors() -> Iterator[None]:
-    """End pytest with exit code 4: what is wrong before a test runs is something the user can mend."""
+def usage_errors(settings: Settings | None = None) -> Iterator[None]:
+    """End pytest with exit code 4: what is wrong before a test runs is something the user can mend.
+
+    With `settings`, a message that begins with an option's flag begins with the place its value is from.
+    """
     try:
         yield
     except LLMBenchError as error:
-        raise pytest.UsageError(str(error)) from error
+        flag, rest = re.fullmatch(r"([\w-]*)(.*)", str(error), re.DOTALL).groups()  # type: ignore[union-attr]
+        called = settings.elsewhere().get(flag, flag) if settings else flag
+        raise pytest.UsageError(called + rest) from error

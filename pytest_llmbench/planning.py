@@ -89,6 +89,8 @@ def read_plan(settings: Settings, rootdir: Path) -> tuple[Plan, dict[str, Worklo
     plan = replace(plan, evals=configuration.evals)
     if sides := settings.get("ab"):
         plan = split_sides(plan, sides, BACKENDS)
+    if elsewhere := settings.elsewhere():
+        plan = plan.called(elsewhere)
     _check_names(plan.deployments, settings)
     return plan, dict(configuration.workloads)
 

@@ -60,7 +60,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_cmdline_main(config: pytest.Config) -> int | None:
     """Answer `--bench-show-config` instead of running tests."""
     settings = Settings(config)
-    with usage_errors():
+    with usage_errors(settings):
         if not settings.get("show-config"):
             return None
     from pytest_llmbench.activation import show_configuration  # noqa: PLC0415 - heavy
@@ -99,7 +99,7 @@ class Active:
         if config.option.collectonly:
             self.session.axis.sort(items, lambda _place: None)
             return
-        with usage_errors():
+        with usage_errors(self.session.settings):
             self.session.prepare(items)
 
     @pytest.hookimpl(wrapper=True, trylast=True)  # the innermost: others prepare what their teardown needs

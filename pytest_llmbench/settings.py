@@ -149,10 +149,10 @@ class Settings:
             UsageError: the value is not what the option takes.
         """
         option = _BY_NAME[name]
-        for value, origin in self._candidates(option, marker or {}):
-            if value is not None:
-                told = f"{origin}: options.{name}" if (value, origin) == self._files.get(name) else origin
-                return parse(name, value, told), origin
+        if (found := self._found(option, marker or {})) is not None:
+            value, origin = found
+            told = f"{origin}: options.{name}" if found == self._files.get(name) else origin
+            return _parse(option, value, told), origin
         if name == "replicates" and self.get("ab"):
             return _PAIRS, "--bench-ab"
         return option.default, "default"
@@ -172,14 +172,20 @@ class Settings:
             message = f"{origin}: {error}"
             raise UsageError(message) from None
 
-    def _candidates(self, option: Option, marker: Mapping[str, Any]) -> list[tuple[Any, str]]:
-        return [
+    def elsewhere(self) -> dict[str, str]:
+        """Return where options have their values from, by their flags, if not from the command line."""
+        found = {option.flag: self._found(option, {}) for option in OPTIONS}
+        return {flag: one[1] for flag, one in found.items() if one is not None and one[1] != flag}
+
+    def _found(self, option: Option, marker: Mapping[str, Any]) -> tuple[Any, str] | None:
+        candidates = [
             (marker.get(option.attribute), f"the bench marker's {option.attribute}"),
             (getattr(self._config.option, option.ini, None), option.flag),
             (self._environ.get(option.environment) or None, option.environment),
             (self._config.getini(option.ini), f"{option.ini} in {self._config.inipath}"),
             self._files.get(option.name, (None, "")),
         ]
+        return next((one for one in candidates if one[0] is not None), None)
 
 
 def parse(name: str, value: Any, origin: str) -> Any:  # noqa: ANN401 - an option's own type

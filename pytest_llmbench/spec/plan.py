@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -121,6 +121,17 @@ class Plan:
             message = f"no selected combination is possible: {deployment.id}: {reason}"
             raise UsageError(f"{message} ({origin})" if origin else message)
         return self
+
+    def called(self, names: Mapping[str, str]) -> Plan:
+        """Return the plan with other names for some origins: `LLMBENCH_TP` for `--bench-tp`."""
+        return replace(
+            self,
+            origins={
+                name: {key: names.get(origin, origin) for key, origin in by_key.items()}
+                for name, by_key in self.origins.items()
+            },
+            dropped=tuple(one._replace(origin=names.get(one.origin, one.origin)) for one in self.dropped),
+        )
 
     def redacted(self, deployment: Deployment) -> Deployment:
         """`deployment` fit for reports: secret arguments and variables are `***`."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import pytest
+
     from tests.plugin.conftest import Project
 
 
@@ -28,3 +31,14 @@ def test_what_cannot_be_is_dropped(project: Project, mode: list[str]) -> None:
 def test_it_must_be_a_number(project: Project) -> None:
     """Or `auto`."""
     project("--bench-tp=two").usage_error("--bench-tp: expected whole numbers of at least 1, or auto")
+
+
+def test_from_the_environment(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is wrong, and what is shown, is called by the variable; what is given here, by its flag."""
+    monkeypatch.setenv("LLMBENCH_TP", "2")
+    out = project("--bench-show-config", "--bench-gpus=2").out
+    assert re.search(r"tp +2 +LLMBENCH_TP$", out, re.MULTILINE), out
+    assert re.search(r"gpus +2 +--bench-gpus$", out, re.MULTILINE), out
+    monkeypatch.setenv("LLMBENCH_TP", "two")
+    project().usage_error("LLMBENCH_TP: expected whole numbers of at least 1, or auto, not 'two'")
+    project("--bench-tp=three").usage_error("--bench-tp: expected whole numbers of at least 1")
