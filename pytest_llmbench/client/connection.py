@@ -247,11 +247,9 @@ class Connection:
         """Fail the request under way if nothing has come for longer than its timeouts allow."""
         if self._done is None or self._done.done():
             return
-        heard = len(self._response.parts) > 0
-        limit = self._timeouts.gap if heard else self._timeouts.first
-        if limit is not None and now - self._heard_at > limit * 1e9:
-            what = f"silent for {limit:g} s in mid-stream" if heard else f"no answer within {limit:g} s"
-            self._fail(Failure("timeout", what), now)
+        broken = self._timeouts.broken_by(now - self._heard_at, heard=len(self._response.parts) > 0)
+        if broken is not None:
+            self._fail(broken, now)
 
     def _on_end_of_file(self, at: int) -> None:
         self._framing.keep_alive = False

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from pytest_llmbench.client.trace import Failure
+
 if TYPE_CHECKING:
     from pytest_llmbench.client.trace import RequestTrace
 
@@ -23,6 +25,14 @@ class Timeouts:
     total: float = 300.0
     first: float | None = None
     gap: float | None = None
+
+    def broken_by(self, silence: int, *, heard: bool) -> Failure | None:
+        """Return what a silence (ns), after something was `heard` or before, is called if it is too long."""
+        limit = self.gap if heard else self.first
+        if limit is None or silence <= limit * 1e9:
+            return None
+        what = f"silent for {limit:g} s in mid-stream" if heard else f"no answer within {limit:g} s"
+        return Failure("timeout", what)
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,11 +86,9 @@ class ProxiedConnection:
         """Fail the request under way if nothing has come for longer than its timeouts allow."""
         if self._task is None or self._task.done():
             return
-        heard = len(self._response.parts) > 0
-        limit = self._timeouts.gap if heard else self._timeouts.first
-        if limit is not None and now - self._heard_at > limit * 1e9:
-            what = f"silent for {limit:g} s in mid-stream" if heard else f"no answer within {limit:g} s"
-            self._response.failure = Failure("timeout", what)
+        broken = self._timeouts.broken_by(now - self._heard_at, heard=len(self._response.parts) > 0)
+        if broken is not None:
+            self._response.failure = broken
             self._task.cancel()
 
     def close(self) -> None:

@@ -35,6 +35,7 @@ __all__ = [
     "Request",
     "Sent",
     "answer",
+    "answer_until",
     "chunked",
     "content",
     "reply",
@@ -228,6 +229,19 @@ def answer(*pieces: bytes, then_wait: float = 0.0) -> Callable[[Peer], None]:
         while peer.receive():
             for piece in pieces:
                 peer.send(piece, then_wait=then_wait)
+
+    return script
+
+
+def answer_until(told: threading.Event, *replies: bytes) -> Callable[[Peer], None]:
+    """Make a script that gives each request its reply, the last one not before something was `told`."""
+
+    def script(peer: Peer) -> None:
+        for number, one in enumerate(replies, 1):
+            peer.receive()
+            if number == len(replies):
+                told.wait(60)
+            peer.send(one)
 
     return script
 

@@ -18,7 +18,7 @@ import pytest
 from pytest_llmbench.client.generator import LoadGenerator
 from pytest_llmbench.errors import MeasurementError
 from tests.client.asking import plan
-from tests.client.fake_server import FakeServer, Peer, answer, content, stream, usage
+from tests.client.fake_server import FakeServer, Peer, answer, answer_until, content, stream, usage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -103,20 +103,13 @@ def test_replies_are_told_as_they_end(processes: int) -> None:
     heard = threading.Event()
     with_texts = LoadGenerator(processes)
 
-    def script(peer: Peer) -> None:
-        for number in range(4):
-            peer.receive()
-            if number == 3:
-                heard.wait(60)  # the last ones are under way until the first ones were told
-            peer.send(GOOD)
-
     def hear(replies: Sequence[RequestTrace]) -> None:
         told.extend(replies)
         if {trace.index for trace in told} >= set(range(4)):
             heard.set()
 
     try:
-        with FakeServer(script) as server:
+        with FakeServer(answer_until(heard, *[GOOD] * 4)) as server:
             outcome = with_texts.run(plan(server.url, 8, concurrency=2, keep_text=True), on_replies=hear)
     finally:
         with_texts.close()
@@ -134,19 +127,12 @@ def test_progress(generator: LoadGenerator) -> None:
     told = threading.Event()
     refused = b"HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n"
 
-    def script(peer: Peer) -> None:
-        for number, reply in enumerate((GOOD, refused, GOOD)):
-            peer.receive()
-            if number == 2:
-                told.wait(60)  # the last one is under way until the others were told of
-            peer.send(reply)
-
     def hear(progress: Progress) -> None:
         heard.append(progress)
         if progress.finished == 2:
             told.set()
 
-    with FakeServer(script) as server:
+    with FakeServer(answer_until(told, GOOD, refused, GOOD)) as server:
         outcome = generator.run(plan(server.url, 3), hear)
     assert [trace.ok for trace in outcome.traces] == [True, False, True]
     assert (heard[0].finished, heard[0].failed, heard[0].total) == (0, 0, 3)

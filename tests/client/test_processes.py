@@ -12,7 +12,7 @@ import pytest
 from pytest_llmbench.client.generator import LoadGenerator
 from pytest_llmbench.errors import MeasurementError
 from tests.client.asking import plan
-from tests.client.fake_server import FakeServer, Peer, answer, content, stream, usage
+from tests.client.fake_server import FakeServer, Peer, answer, answer_until, content, stream, usage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -103,19 +103,12 @@ def test_progress_is_that_of_both(pair: LoadGenerator) -> None:
     heard: list[Progress] = []
     told = threading.Event()
 
-    def script(peer: Peer) -> None:
-        for number in range(3):
-            peer.receive()
-            if number == 2:
-                told.wait(60)  # the last ones are under way until the others were told of
-            peer.send(GOOD)
-
     def hear(progress: Progress) -> None:
         heard.append(progress)
         if progress.finished == 4:
             told.set()
 
-    with FakeServer(script) as server:
+    with FakeServer(answer_until(told, *[GOOD] * 3)) as server:
         pair.run(plan(server.url, 6, concurrency=2), hear)
     assert {one.total for one in heard} == {6}
     assert max(one.finished for one in heard) == 4, "more than either of them has in sum"
