@@ -48,9 +48,11 @@ class Argument:
         number = isinstance(value, int) or (self.kind == "a number" and isinstance(value, float))
         return number and not isinstance(value, bool)
 
-    def member(self, value: ArgValue) -> str:
-        """Return the enumeration's member for one of the choices."""
-        return self.choices[_word(value)]
+    def setting(self, value: ArgValue) -> tuple[str, ArgValue, str]:
+        """Return the attribute to set, its value, and of which enumeration that is a member, if of any."""
+        if self.enum:
+            return self.attribute, self.choices[_word(value)], self.enum
+        return self.attribute, not value if self.inverted else value, ""
 
     @property
     def expected(self) -> str:

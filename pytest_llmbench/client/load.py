@@ -19,7 +19,6 @@ from pytest_llmbench.client.dialects import DIALECTS
 from pytest_llmbench.client.parts import Packer, Spool
 from pytest_llmbench.client.plan import LoadOutcome, LoadPlan, Progress, Replies
 from pytest_llmbench.client.priority import own_cores, real_time
-from pytest_llmbench.client.proxied import ProxiedConnection
 from pytest_llmbench.client.stamps import prime
 from pytest_llmbench.client.watch import ClockWatch, report_progress, tell_replies, watch_silence
 
@@ -167,6 +166,9 @@ class _Load:
     def _new_stream(self) -> Transport:
         plan = self._plan
         if self._address is None:
+            # httpx takes as long to import as all the rest.
+            from pytest_llmbench.client.proxied import ProxiedConnection  # noqa: PLC0415
+
             return ProxiedConnection(plan.base_url, plan.proxy or "", plan.headers, plan.timeouts)
         return Connection(self._loop, self._address, plan.headers, plan.timeouts)
 

@@ -10,6 +10,7 @@ import time
 from typing import TYPE_CHECKING
 
 from pytest_llmbench.backends import BACKENDS
+from pytest_llmbench.backends.llama_args import LLAMA_ARGS
 from pytest_llmbench.errors import Unavailable
 from pytest_llmbench.models import locate
 from pytest_llmbench.runtimes.base import served_name
@@ -125,7 +126,7 @@ class Embedded:
             "port": port,
             # On paper only, for tests of leasing: a server that has them runs on the CPU.
             "gpus": sum(gpu.vendor != "listed" for gpu in context.gpus),
-            "args": dict(args),
+            "settings": [LLAMA_ARGS[name].setting(value) for name, value in args.items()],
             "api_key": api_key,
             "report_fd": child.report_fd,
             "parent": os.getpid(),

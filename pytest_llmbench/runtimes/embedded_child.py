@@ -4,7 +4,8 @@ Reads one line of JSON from standard input (see `ChildRequest`), starts llama.cp
 line of JSON to the file descriptor named there (see `ChildReport`), and serves until it is ended. It never
 outlives its parent: standard input is a pipe whose other end only the parent holds.
 
-Kept apart from `embedded` and light: the rest of the package is not needed here.
+Kept apart from `embedded` and light: nothing of the package is imported here, which would take as long as
+the engine does to be ready.
 """
 
 from __future__ import annotations
@@ -16,12 +17,11 @@ import os
 import signal
 import sys
 import threading
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 
-from pytest_llmbench.backends.llama_args import LLAMA_ARGS
-
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Sequence
 
     from pytest_llmbench.spec.deployment import ArgValue
 
@@ -31,14 +31,18 @@ _PR_SET_PDEATHSIG = 1
 
 
 class ChildRequest(TypedDict):
-    """What the parent asks for; `parent` is its process id, port 0 any that is free."""
+    """What the parent asks for; `parent` is its process id, port 0 any that is free.
+
+    `settings` are attributes of the engine's `CommonParams` (a dot descends), their values, and the
+    enumeration of which that is a member, or nothing.
+    """
 
     model: str
     alias: str
     host: str
     port: int
     gpus: int
-    args: dict[str, ArgValue]
+    settings: Sequence[tuple[str, ArgValue, str]]
     api_key: str | None
     report_fd: int
     parent: int
@@ -81,7 +85,7 @@ def main() -> int:
 
 
 def parameters(engine: Any, request: ChildRequest) -> Any:  # noqa: ANN401 - the engine has no types
-    """Return the engine's `CommonParams` for a request whose arguments were checked."""
+    """Return the engine's `CommonParams` for a request."""
     settings = engine.CommonParams()
     settings.model.path = request["model"]
     settings.model_alias = {request["alias"]}
@@ -92,23 +96,11 @@ def parameters(engine: Any, request: ChildRequest) -> Any:  # noqa: ANN401 - the
         settings.api_keys = [request["api_key"]]
     if not request["gpus"]:
         settings.n_gpu_layers = 0
-    _apply(engine, settings, request["args"])
+    for attribute, value, enumeration in request["settings"]:
+        above, _, last = attribute.rpartition(".")
+        target = attrgetter(above)(settings) if above else settings
+        setattr(target, last, getattr(getattr(engine, enumeration), str(value)) if enumeration else value)
     return settings
-
-
-def _apply(engine: Any, settings: Any, args: Mapping[str, ArgValue]) -> None:  # noqa: ANN401
-    for name, value in args.items():
-        argument = LLAMA_ARGS[name]
-        *path, attribute = argument.attribute.split(".")
-        target = settings
-        for step in path:
-            target = getattr(target, step)
-        given: Any = value
-        if argument.enum:
-            given = getattr(getattr(engine, argument.enum), argument.member(value))
-        elif argument.inverted:
-            given = not value
-        setattr(target, attribute, given)
 
 
 def _has_gpu(engine: Any) -> bool:  # noqa: ANN401

@@ -37,7 +37,7 @@ def test_every_argument_reaches_the_engine(name: str) -> None:
                 "host": "127.0.0.1",
                 "port": 0,
                 "gpus": 0,
-                "args": {name: value},
+                "settings": [argument.setting(value)],
                 "api_key": None,
                 "report_fd": 0,
                 "parent": 0,
@@ -46,7 +46,7 @@ def test_every_argument_reaches_the_engine(name: str) -> None:
         for step in argument.attribute.split("."):
             settings = getattr(settings, step)
         if argument.enum:
-            assert settings == getattr(getattr(xllamacpp, argument.enum), argument.member(value))
+            assert settings == getattr(getattr(xllamacpp, argument.enum), argument.choices[str(value)])
         else:
             assert settings == (not value if argument.inverted else value)
 

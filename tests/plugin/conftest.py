@@ -19,6 +19,8 @@ import jsonschema
 import pytest
 import yaml  # noqa: F401 - likewise: what libyaml makes is of the classes of the first import
 
+import pytest_llmbench.activation  # noqa: F401 - once for all runs in this process, not in each of them
+from pytest_llmbench.planning import known_facts
 from pytest_llmbench.runtimes.base import StartContext
 from pytest_llmbench.runtimes.embedded import Embedded
 from pytest_llmbench.shared_files import LOCK_FOLDER
@@ -176,6 +178,7 @@ def _own_environment(model_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None
         if name.startswith("LLMBENCH_") and name != LOCK_FOLDER:
             monkeypatch.delenv(name)
     monkeypatch.setenv("LLMBENCH_CACHE_DIR", str(model_cache))
+    known_facts.cache_clear()
 
 
 @pytest.fixture(scope="session")
