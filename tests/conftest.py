@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -48,7 +49,9 @@ def never_late(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let no example be too slow, and let every run have the same ones: a new one is no news to a change."""
+    """Let Ctrl-C be heard, no example be too slow, and every run have the same ones: new ones are no news."""
+    # What a shell runs in the background ignores Ctrl-C, and so would all the processes that tests start.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if config.pluginmanager.hasplugin("hypothesispytest"):
         from hypothesis import HealthCheck, settings  # noqa: PLC0415 - benchmarks run without it
 

@@ -26,6 +26,7 @@ def serve() -> None:
     """Serve until it is ended."""
     import xllamacpp  # noqa: PLC0415 - the tests that only write it need none
 
+    from pytest_llmbench.backends.llama_args import LLAMA_ARGS  # noqa: PLC0415
     from pytest_llmbench.runtimes.embedded_child import parameters  # noqa: PLC0415
 
     parser = argparse.ArgumentParser(allow_abbrev=False)
@@ -46,7 +47,7 @@ def serve() -> None:
             "host": given.host,
             "port": given.port,
             "gpus": 0,
-            "args": args,
+            "settings": [LLAMA_ARGS[name].setting(value) for name, value in args.items()],
             "api_key": os.environ.get("LLAMA_API_KEY"),
             "report_fd": -1,
             "parent": 0,

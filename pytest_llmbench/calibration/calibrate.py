@@ -69,7 +69,6 @@ def calibrate(
     *,
     seconds: float,
     behaviour: Behaviour,
-    on_level: Callable[[LevelFigures], None] = lambda _: None,
     on_progress: Callable[[int, Progress], None] = lambda _, __: None,
 ) -> Calibration:
     """Measure each level for about that long, the lowest first, as far as this host goes.
@@ -92,15 +91,15 @@ def calibrate(
             if found and found[-1].delivered < _HOPELESS:
                 notes.append(f"{streams} streams were left out: this host did not carry {found[-1].streams}")
                 continue
-            level = measure_level(
-                generator,
-                streams,
-                requests=requests_for(streams, seconds, behaviour),
-                behaviour=behaviour,
-                on_progress=partial(on_progress, streams),
+            found.append(
+                measure_level(
+                    generator,
+                    streams,
+                    requests=requests_for(streams, seconds, behaviour),
+                    behaviour=behaviour,
+                    on_progress=partial(on_progress, streams),
+                )
             )
-            found.append(level)
-            on_level(level)
     notes += _findings(found)
     return Calibration(started_at, behaviour, seconds, tuple(found), tuple(notes))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import subprocess
 import sys
 from collections import deque
@@ -177,7 +176,7 @@ def _session(command: Sequence[str], showing: Showing, step: str) -> None:
             _follow(process.stdout or (), last, showing, step)
             code = process.wait()
         except KeyboardInterrupt:
-            process.send_signal(signal.SIGINT)
+            process.terminate()  # not SIGINT, which who was started in the background may ignore
             _follow(process.stdout or (), last, showing, step)
             process.wait()
             raise

@@ -103,13 +103,12 @@ def gamma(
     return Arrivals("gamma", parameters, _until(_sums(gaps), count, duration))
 
 
-def ramp(rate_from: float, rate_to: float, duration: float, *, seed: Seed | None = None) -> Arrivals:
+def ramp(rate_from: float, rate_to: float, duration: float) -> Arrivals:
     """A rate that changes linearly from `rate_from` to `rate_to` within `duration` seconds, and ends there.
 
     λ(t) = rate_from + (rate_to - rate_from) · t / duration, with ∫λ = duration · (rate_from + rate_to) / 2
-    arrivals. A process of rate one is run through the inverse of that integral, which is exact and needs no
-    thinning. Without a seed the process of rate one is 0, 1, 2, …: arrivals as even as the rate allows, so
-    that where a server gives in is due to the rate and not to a burst. With a seed it is a Poisson process.
+    arrivals. 0, 1, 2, … are run through the inverse of that integral: arrivals as even as the rate allows,
+    so that where a server gives in is due to the rate and not to a burst.
     """
     for name, rate in (("rate-from", rate_from), ("rate-to", rate_to)):
         if not (math.isfinite(rate) and rate >= 0):
@@ -119,8 +118,6 @@ def ramp(rate_from: float, rate_to: float, duration: float, *, seed: Seed | None
         message = "a ramp from 0 to 0 requests/s has no arrivals"
         raise UsageError(message)
     parameters: dict[str, float | int | str] = {"rate_from": rate_from, "rate_to": rate_to}
-    if seed is not None:
-        parameters["seed"] = seed
     parameters = _parameters(parameters, None, duration, expected=(rate_from + rate_to) / 2)
     slope = (rate_to - rate_from) / duration
 
@@ -130,12 +127,7 @@ def ramp(rate_from: float, rate_to: float, duration: float, *, seed: Seed | None
         return 2 * passed / (rate_from + root) if passed else 0.0
 
     total = duration * (rate_from + rate_to) / 2
-    if seed is None:
-        units: Iterable[float] = map(float, naturals())
-    else:
-        uniform = random.Random(seed).random  # noqa: S311 - not for secrets
-        units = _sums(_exponential(uniform) for _ in naturals())
-    times = map(due, takewhile(lambda passed: passed < total, units))
+    times = map(due, takewhile(lambda passed: passed < total, map(float, naturals())))
     return Arrivals("ramp", parameters, _until(times, None, duration))
 
 

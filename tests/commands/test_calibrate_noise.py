@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
 from pytest_llmbench import cli
 from pytest_llmbench.baselines.store import BaselineStore
+from pytest_llmbench.commands import calibrate_noise
+from pytest_llmbench.commands.showing import Showing
 from pytest_llmbench.reports.folder import write_document
 
 if TYPE_CHECKING:
@@ -130,3 +133,25 @@ def test_mistakes_are_told_in_one_message(run: Run, arguments: list[str], code: 
     """Before anything runs."""
     found, out, err = run(*arguments)
     assert (found, out, message in err) == (code, "", True), err
+
+
+def test_a_session_is_ended_though_it_ignores_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one does that was started in the background; it still ends in order."""
+    code = (
+        "import signal, sys\n"
+        "signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+        "signal.signal(signal.SIGTERM, lambda *_: (print('in order'), sys.exit(2)))\n"
+        "print('measuring', flush=True)\n"
+        "signal.pause()\n"
+    )
+    heard: list[str] = []
+
+    def hear(_showing: Showing, text: str) -> None:
+        heard.append(text)
+        if text == "1 · measuring":
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Showing, "__call__", hear)
+    with pytest.raises(KeyboardInterrupt):
+        calibrate_noise._session([sys.executable, "-c", code], Showing(), "1")
+    assert heard == ["1 · measuring", "1 · in order"]
