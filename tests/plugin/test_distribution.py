@@ -15,13 +15,11 @@ if TYPE_CHECKING:
 _SUITES = Path(__file__).parents[2] / "bench_suites"
 
 
-@pytest.mark.parametrize("replicates", [1, 2])
-def test_the_shipped_suites_start_each_server_once(
-    project: Project, mode: list[str], replicates: int
-) -> None:
+@pytest.mark.parametrize(
+    ("mode", "replicates"), [("-p no:xdist", 1), ("-p no:xdist", 2), ("-n0", 1), ("-n2", 1), ("-n2", 2)]
+)
+def test_the_shipped_suites_start_each_server_once(project: Project, mode: str, replicates: int) -> None:
     """Several files, workloads and loads: as many starts as deployments and replicates."""
-    if replicates == 2 and mode == ["-n0"]:
-        pytest.skip("covered by the others")
     shutil.rmtree(project.root / "config")
     (project.root / "test_suite.py").unlink()
     shutil.copytree(_SUITES, project.root / "bench_suites", ignore=shutil.ignore_patterns("__pycache__"))
@@ -29,13 +27,33 @@ def test_the_shipped_suites_start_each_server_once(
         "--no-workload", "--bench-model=tiny-glm,tiny-llama", "--bench-output-tokens=2",
         "--bench-requests=2", f"--bench-replicates={replicates}",
         "-k", "not capacity and not replay",  # which need to be told what is good enough, or what to send
-        *mode,
+        *mode.split(),
     )  # fmt: skip
     assert left.report["session"]["server_starts"] == 2 * replicates, left.out
     assert len(left.results) == 2 * replicates * 7
     assert len({result["cell"] for result in left.results}) == 14
     assert len({result["server"]["served_model"] for result in left.results}) == 2 * replicates
     left.measured()
+
+
+def test_workers_have_the_options_of_their_controller(
+    project: Project, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From wherever they come: of the command line, the environment, ini files and YAML."""
+    models = f"[{{id: mine, backends: {{openai: {{runtime: external, url: {engine.url}}}}}}}]"
+    (project.root / "mine.yaml").write_text(f"models: {models}\noptions: {{runs: 2}}\n")
+    with (project.root / "tox.ini").open("a") as ini:
+        ini.write("\nbench_label = from=ini\n")
+    monkeypatch.setenv("LLMBENCH_BACKEND_VERSION", "v0,v1")
+    left = project("--bench-config=mine.yaml", "--bench-tp=2,4", "--bench-requests=3", "-n2")
+    assert left.code == 0, left.out
+    found = {
+        (one["deployment"]["version"], one["deployment"]["tp"], one["deployment"]["gpus"])
+        for one in left.results
+    }
+    assert found == {("v0", 2, 2), ("v0", 4, 4), ("v1", 2, 2), ("v1", 4, 4)}
+    assert [[run["sent"] for run in one["runs"]] for one in left.results] == [[3, 3]] * 4
+    assert left.report["environment"]["label"] == {"from": "ini"}
 
 
 def test_ids_that_begin_with_each_other(project: Project, engine: FakeEngine) -> None:

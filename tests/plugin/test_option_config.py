@@ -34,9 +34,9 @@ def models(project: Project, engine: FakeEngine) -> Path:
 
 
 @pytest.mark.usefixtures("models")
-def test_names_what_is_measured(project: Project, mode: list[str]) -> None:
+def test_names_what_is_measured(project: Project) -> None:
     """Its models replace the shipped ones; stated facts count; a skipped entry says why."""
-    left = project("--bench-config=mine.yaml", "-rs", *mode)
+    left = project("--bench-config=mine.yaml", "-rs")
     assert left.code == 0, left.out
     deployment = left.result["deployment"]
     assert (deployment["id"], deployment["version"], deployment["gpus"]) == (

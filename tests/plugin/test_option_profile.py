@@ -16,10 +16,10 @@ models:
 """
 
 
-def test_each_profile_is_a_deployment(project: Project, mode: list[str]) -> None:
+def test_each_profile_is_a_deployment(project: Project) -> None:
     """Under its own id, with its own arguments, on a server of its own."""
     (project.root / "mine.yaml").write_text(CONFIG)
-    left = project("--bench-config=mine.yaml", "--bench-profile=plain,small", *mode)
+    left = project("--bench-config=mine.yaml", "--bench-profile=plain,small")
     left.measured()
     deployments = {result["deployment"]["id"]: result["deployment"] for result in left.results}
     assert {name: one["args"]["ctx-size"] for name, one in deployments.items()} == {

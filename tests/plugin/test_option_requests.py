@@ -9,9 +9,9 @@ if TYPE_CHECKING:
     from tests.plugin.fake_engine import FakeEngine
 
 
-def test_says_how_many_are_measured(project: Project, engine: FakeEngine, mode: list[str]) -> None:
+def test_says_how_many_are_measured(project: Project, engine: FakeEngine) -> None:
     """So many requests are sent and counted, beside those of the warm-up."""
-    left = project("--bench-requests=5", *mode)
+    left = project("--bench-requests=5")
     assert left.code == 0, left.out
     assert left.result["load"]["requests"] == 5
     assert left.result["runs"][0]["sent"] == 5

@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from tests.plugin.conftest import Project
 
 
-def test_degrees_of_a_running_server(project: Project, mode: list[str]) -> None:
+def test_degrees_of_a_running_server(project: Project) -> None:
     """A server that runs already is taken at the word of the command line; its GPUs follow."""
-    left = project("--bench-tp=2,4", "--bench-url=fake=" + project.url, *mode)
+    left = project("--bench-tp=2,4", "--bench-url=fake=" + project.url)
     assert left.code == 0, left.out
     assert {(result["deployment"]["tp"], result["deployment"]["gpus"]) for result in left.results} == {
         (2, 2),
@@ -21,9 +21,9 @@ def test_degrees_of_a_running_server(project: Project, mode: list[str]) -> None:
     }
 
 
-def test_what_cannot_be_is_dropped(project: Project, mode: list[str]) -> None:
+def test_what_cannot_be_is_dropped(project: Project) -> None:
     """The rest is run, and the header says that there was more."""
-    left = project("--bench-tp=2,4", "--bench-gpus=2", f"--bench-url=fake={project.url}", *mode)
+    left = project("--bench-tp=2,4", "--bench-gpus=2", f"--bench-url=fake={project.url}")
     assert left.result["deployment"]["tp"] == 2
     assert "llmbench: 1 impossible combinations dropped (llmbench matrix)" in left.out
 
