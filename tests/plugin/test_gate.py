@@ -101,7 +101,8 @@ def test_the_last_that_failed(project: Project, engine: FakeEngine, slow: FakeEn
     agree(project(f"--bench-ab=B=url={slow.url}", "--bench-replicates=1", WIDE, *BRIEF), code=0, passed=2)
 
 
-def test_the_last_that_failed_against_a_baseline(project: Project) -> None:
+@pytest.mark.parametrize("mode", [["-p", "no:xdist"], ["-n2"]], ids=["alone", "n2"])
+def test_the_last_that_failed_against_a_baseline(project: Project, mode: list[str]) -> None:
     """`--lf` measures again what was slower, and nothing else."""
     run = ("--bench-compare=main", "--bench-compare-fail=ttft.p50:9900%", "--bench-workload=tiny,other")
     left = project("--bench-save=main", "--bench-workload=tiny,other")
@@ -112,7 +113,7 @@ def test_the_last_that_failed_against_a_baseline(project: Project) -> None:
 
     left.edit_documents(lambda document: one_cell(document, 1e-5))
     agree(project(*run), code=1, passed=1, failed=1)
-    agree(project(*run, "--lf"), code=1, failed=1)
+    agree(project(*run, "--lf", *mode), code=1, failed=1)
     left.edit_documents(lambda document: one_cell(document, 1e5))
     agree(project(*run, "--lf"), code=0, passed=1)
 
@@ -154,7 +155,8 @@ def test_missing_cells(project: Project, engine: FakeEngine, mode: list[str]) ->
     assert "missing: baseline 'main' has one.openai.tp01.gpux00/tiny/c001, and here: no time" in left.out
 
 
-def test_markers_say_what_is_gated(project: Project) -> None:
+@pytest.mark.parametrize("mode", [["-p", "no:xdist"], ["-n2"]], ids=["alone", "n2"])
+def test_markers_say_what_is_gated(project: Project, mode: list[str]) -> None:
     """`limits` stands for what the session gates, `delta` changes how much of it matters."""
     project.suite(
         """
@@ -176,7 +178,7 @@ def test_markers_say_what_is_gated(project: Project) -> None:
     lines = (f"  {name}: {{out: 4, prompts: [Hello]}}" for name in ("tiny", "other", "third"))
     (project.root / "config" / "workloads.yaml").write_text("\n".join(("workloads:", *lines)))
     project("--bench-save=main", "--no-workload").edit_baseline(times(1e-3))
-    left = project("--bench-compare=main", "--no-workload")
+    left = project("--bench-compare=main", "--no-workload", *mode)
     agree(left, code=1, passed=1, failed=2)
     limits = [
         {one["metric"]: one["limit"] for one in result["verdict"]["comparisons"]} for result in left.results
