@@ -139,7 +139,7 @@ def invalid_verdict(result: ResultRecord, baseline: str) -> VerdictRecord:
 def judge_sessions(
     by_age: Sequence[SessionEntry], measured: Sequence[Replicates], reference: Reference, rules: Rules
 ) -> VerdictRecord:
-    """Compare one session with the stored ones of its cell, oldest first, each limit for itself.
+    """Compare measured sessions of a cell with its stored ones, oldest first, each limit for itself.
 
     Of several that were measured the mean is compared: it is as much surer.
 
@@ -152,14 +152,15 @@ def judge_sessions(
     for limit in rules.limits:
         compared = [one for one in newest if limit.absolute or reference.off(one, limit.key) is None]
         used |= set(map(id, compared))
-        found = [(one, value) for one in compared if (value := reference.value(one, limit.key)) is not None]
-        known = any(start_values(one, limit.key) for one in measured)
-        if found and not known:
+        known = [(one, value) for one in compared if (value := reference.value(one, limit.key)) is not None]
+        if not known:
+            continue
+        values = [value for _, value in known]
+        comparison = _compare(limit, values, measured, by_age, reference, alpha=rules.alpha_each)
+        if comparison is None:
             lost.append(limit.key)
-        elif found:
-            values = [value for _, value in found]
-            comparison = _compare(limit, values, measured, by_age, reference, alpha=rules.alpha_each)
-            advisory = too_few_requests(limit, [*measured, *(entry.replicates for entry, _ in found)])
+        else:
+            advisory = too_few_requests(limit, [*measured, *(entry.replicates for entry, _ in known)])
             comparisons.append(comparison.model_copy(update={"advisory": advisory}))
     verdict = verdict_of_cell(
         comparisons, lost, rules, baseline=reference.baseline.name, baseline_sessions=len(used)
@@ -176,9 +177,14 @@ def _compare(
     reference: Reference,
     *,
     alpha: float,
-) -> MetricComparison:
-    """Compare measured sessions with values of stored ones; all that are stored tell how noisy they are."""
+) -> MetricComparison | None:
+    """Compare measured sessions with values of stored ones; all that are stored tell how noisy they are.
+
+    None if nothing was measured.
+    """
     starts = [list(own.values()) for one in measured if (own := start_values(one, limit.key))]
+    if not starts:
+        return None
     within = reference.spread(by_age, limit.key)
     if limit.absolute or min(*baseline, *chain(*starts)) <= 0 or not within.df:
         return by_threshold(limit, baseline, average(limit.key, [average(limit.key, one) for one in starts]))
