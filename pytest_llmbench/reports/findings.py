@@ -136,7 +136,8 @@ def _failures(results: Iterable[ResultRecord], names: Names) -> list[Line]:
     ]
     rest = sum(count for _, cells in frequent[_MOST_WAYS:] for count in cells.values())
     if rest:
-        lines.append(Line("failed", "regressed", f"{rest} more in {len(ways) - _MOST_WAYS} other ways"))
+        ways_left = counted(len(ways) - _MOST_WAYS, "other way")
+        lines.append(Line("failed", "regressed", f"{rest} more in {ways_left}"))
     return lines
 
 

@@ -95,9 +95,9 @@ def _range(texts: Sequence[str]) -> str:
 
 
 def capped(lines: list[Line], noun: str) -> list[Line]:
-    """Cut off what nobody would read."""
+    """Cut off what nobody would read; a single line would be replaced by one that says so."""
     rest = len(lines) - _MOST_LINES
-    if rest <= 0:
+    if rest <= 1:
         return lines
     return [*lines[:_MOST_LINES], Line("", "none", f"and {rest} more {noun}: see the report")]
 

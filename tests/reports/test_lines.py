@@ -73,4 +73,5 @@ def test_more_lines_than_anybody_reads_are_counted() -> None:
     """A hundred cells are not a hundred lines."""
     lines = [Line("a", "none", "b")] * 24
     assert capped(lines, "things") == lines
+    assert capped([*lines, lines[0]], "things")[-1] == lines[0]
     assert capped(lines * 2, "things")[-1].text == "and 24 more things: see the report"
