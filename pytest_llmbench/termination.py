@@ -1,4 +1,4 @@
-"""SIGTERM ends us as Ctrl-C does: servers are stopped, and what had finished is kept."""
+"""SIGTERM ends us as Ctrl-C does: servers are stopped, what had finished is kept. What signals are called."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import FrameType
 
-__all__ = ["Terminated", "ending_on_sigterm"]
+__all__ = ["Terminated", "ending_on_sigterm", "signal_name"]
 
 
 class Terminated(KeyboardInterrupt):
@@ -37,3 +37,11 @@ def ending_on_sigterm() -> Iterator[None]:
 
 def _terminate(_number: int, _frame: FrameType | None) -> None:
     raise Terminated("SIGTERM")  # noqa: EM101 - all there is to say
+
+
+def signal_name(number: int) -> str:
+    """Name a signal: `SIGKILL`."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # real-time signals have no names
+        return f"signal {number}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import pickle
-import signal
 import subprocess
 import sys
 import tempfile
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from pytest_llmbench.client.plan import LoadOutcome
 from pytest_llmbench.errors import MeasurementError
+from pytest_llmbench.termination import signal_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Child", "Silence"]
 
-_DYING_SECONDS = 1.0
+_DYING_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ class Child:
         except subprocess.TimeoutExpired:
             how = f"said what is no answer: {error}"
         else:
-            how = f"was killed by {_signal_name(-status)}" if status < 0 else f"died with status {status}"
+            how = f"was killed by {signal_name(-status)}" if status < 0 else f"died with status {status}"
         return MeasurementError(f"the load generator {how}{self._last_words()}")
 
     def _last_words(self) -> str:
@@ -115,10 +115,3 @@ class Child:
                 with contextlib.suppress(BrokenPipeError):
                     pipe.close()
         self._errors.close()
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:  # real-time signals have no names
-        return f"signal {number}"

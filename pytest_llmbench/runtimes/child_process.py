@@ -5,18 +5,18 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import signal
 import subprocess
 from typing import IO, TYPE_CHECKING, Any
 
 from pytest_llmbench.errors import StorageError
 from pytest_llmbench.runtimes.activity import STOPPED, stands_still
+from pytest_llmbench.termination import signal_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-__all__ = ["ChildProcess", "open_log", "signal_name"]
+__all__ = ["ChildProcess", "ended", "open_log"]
 
 _GRACE_SECONDS = 3.0
 
@@ -79,12 +79,7 @@ class ChildProcess:
 
     def exited(self) -> str | None:
         """Say how the child ended, or that it was stopped; None while it runs."""
-        code = self._process.poll()
-        if code is None:
-            return STOPPED if stands_still(self.pid) else None
-        if code < 0:
-            return f"the server was ended by {signal_name(-code)}"
-        return f"the server exited with code {code}"
+        return ended(self._process)
 
     def stop(self) -> None:
         """End the child: ask, wait three seconds, insist. Safe to call twice; never raises."""
@@ -117,9 +112,11 @@ def open_log(log: Path) -> IO[bytes]:
         raise StorageError(message, file=log) from error
 
 
-def signal_name(number: int) -> str:
-    """Name a signal: `SIGKILL`."""
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
+def ended(process: subprocess.Popen[bytes]) -> str | None:
+    """Say how a server's process ended, or that it was stopped; None while it runs."""
+    code = process.poll()
+    if code is None:
+        return STOPPED if stands_still(process.pid) else None
+    if code < 0:
+        return f"the server was ended by {signal_name(-code)}"
+    return f"the server exited with code {code}"

@@ -7,8 +7,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
-from pytest_llmbench.runtimes.activity import STOPPED, stands_still
-from pytest_llmbench.runtimes.child_process import open_log, signal_name
+from pytest_llmbench.runtimes.child_process import ended, open_log
 from pytest_llmbench.runtimes.found_processes import GRACE_SECONDS, FoundProcess, kill_family
 from pytest_llmbench.runtimes.marks import KEEP, VARIABLE
 
@@ -56,14 +55,7 @@ class LocalProcess:
 
     def exited(self) -> str | None:
         """Say how the engine ended, or that it was stopped; None while it runs."""
-        code = self._guard.poll()
-        if code is None:
-            return STOPPED if stands_still(self.pid) else None
-        return (
-            f"the server was ended by {signal_name(-code)}"
-            if code < 0
-            else f"the server exited with code {code}"
-        )
+        return ended(self._guard)
 
     def keep(self) -> FoundProcess:
         """Let the engine outlive us: it is then what anybody else would find, and no child of ours to end."""
