@@ -22,7 +22,12 @@ def http_client(base_url: str, api_key: Secret | None = None, *, timeout: float 
     headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
     secure = base_url.startswith("https:")
     return httpx.Client(
-        base_url=base_url, headers=headers, timeout=timeout, proxy=proxy_for(base_url), trust_env=secure
+        base_url=base_url,
+        headers=headers,
+        timeout=timeout,
+        proxy=proxy_for(base_url),
+        trust_env=secure,
+        verify=secure,  # reading certificates that nobody will show takes longer than most requests
     )
 
 
