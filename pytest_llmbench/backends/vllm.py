@@ -51,6 +51,9 @@ _CAUSES = {
     r"error: argument --?[\w-]+": "an engine argument is wrong",
 }
 
+# Its kernels for the CPU need GCC 12.3, and it needs Python 3.11.
+_CPU = {"BUILD_BASE": "ubuntu:24.04", "BASE": "ubuntu:24.04"}
+
 _LOG_FACTS = (
     LogFact("kv_capacity", r"KV cache size: ([\d,]+) tokens", "int"),
     LogFact("kv_bytes", r"Available KV cache memory: ([\d.]+) GiB", "GiB"),
@@ -110,7 +113,8 @@ class VLLM(ServedBackend):
         if accelerator == "rocm":
             return super().built(deployment, accelerator)
         reference = deployment.image or f"llmbench/vllm:{accelerator}-{deployment.version}"
-        return Image(reference, "vllm", {"VERSION": str(deployment.version), "TARGET": accelerator})
+        args = {"VERSION": str(deployment.version), "TARGET": accelerator}
+        return Image(reference, "vllm", args | (_CPU if accelerator == "cpu" else {}))
 
     def identity(self, launch: Launch) -> Sequence[str]:
         """The model stands by itself."""

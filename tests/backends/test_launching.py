@@ -40,6 +40,14 @@ def test_llama_is_built_at_a_version() -> None:
         BACKENDS["llama"].image(wanted, "rocm")
 
 
+def test_vllm_is_built_on_what_its_kernels_need() -> None:
+    """For the CPU on a system with its compiler; what CUDA needs is the Dockerfile's own default."""
+    wanted = _deployment("vllm").model_copy(update={"image_type": "build"})
+    cpu, cuda = (BACKENDS["vllm"].image(wanted, accelerator) for accelerator in ("cpu", "cuda"))
+    assert cpu.build_args["BUILD_BASE"] == cpu.build_args["BASE"] == "ubuntu:24.04"
+    assert cuda.build_args == {"VERSION": wanted.version, "TARGET": "cuda"}
+
+
 def test_image_needs_a_version() -> None:
     """Nothing is pulled as `latest` by itself."""
     with pytest.raises(UsageError, match="name a version"):
