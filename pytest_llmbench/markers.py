@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-__all__ = ["MARKERS", "bench_marker", "marker_load", "several"]
+__all__ = ["ARGUMENTS", "MARKERS", "bench_marker", "marker_load", "several"]
 
 MARKERS = (
     (
@@ -39,7 +39,8 @@ _OVER_OPTIONS = (
     "first_timeout",
     "gap_timeout",
 )
-_ARGUMENTS = ("workloads", "concurrency", "rate", *_OVER_OPTIONS, "limits", "delta")
+ARGUMENTS = ("workloads", "concurrency", "rate", *_OVER_OPTIONS, "limits", "delta")
+"""Of `bench`."""
 
 
 def bench_marker(node: pytest.Item) -> dict[str, Any]:
@@ -52,8 +53,8 @@ def bench_marker(node: pytest.Item) -> dict[str, Any]:
     for marker in node.iter_markers("bench"):
         arguments = dict(marker.kwargs) | arguments
         for name in (*marker.args, *marker.kwargs):
-            if name not in _ARGUMENTS:
-                message = f"the bench marker has no argument {name!r}: {nearest(str(name), _ARGUMENTS)}"
+            if name not in ARGUMENTS:
+                message = f"the bench marker has no argument {name!r}: {nearest(str(name), ARGUMENTS)}"
                 raise UsageError(message)
     for name in _OVER_OPTIONS:
         if arguments.get(name) is not None:
