@@ -39,12 +39,12 @@ def test_the_whole_table_at_80_columns(make: MakeDocument, make_result: MakeResu
     )
     assert text.replace(NOTHING, "~").splitlines() == [
         "                    TTFT    TTFT    TPOT     E2E  output",
-        "  workload  conc  p50 ms  p99 ms  p50 ms  p50 ms   tok/s",
+        "  workload  conc  p50 ms  p95 ms  p50 ms  p50 ms   tok/s",
         "tiny-glm.llama.tp01.gpux00  xllamacpp 2026.10 · 1 thread · context 16384",
-        "  short        1   12.1      ~      1.30     140     701",
-        "  short        8    8.70    13.0    ~          ~    1234",
+        "  short        1   12.1     15.7    1.30     140     701",
+        "  short        8    8.70    11.3    ~          ~    1234",
         "tiny-llama.llama.tp01.gpux00  llama b1 · context 8192",
-        "  medium      64   12.1      ~      1.30     140     701",
+        "  medium      64   12.1     15.7    1.30     140     701",
     ]
 
 
@@ -115,6 +115,25 @@ def test_itl_stands_in_where_there_is_no_tpot(make: MakeDocument, make_result: M
     assert "TPOT" not in text
     row = text.replace(NOTHING, "~").splitlines()[3]
     assert row.split() == ["short", "1", "10.0", "13.0", "2.00", "~", "~"]
+
+
+@pytest.mark.parametrize(
+    ("counts", "tail"),
+    [((16, 16), "p90"), ((16, 100), "p99"), ((16, 16, 100), "p90"), ((20, 24, 100), "p95"), ((4, 4), "p99")],
+)
+def test_the_highest_percentile_that_half_of_the_samples_carry_is_shown(
+    make: MakeDocument, make_result: MakeResult, counts: tuple[int, ...], tail: str
+) -> None:
+    """A column of dashes would tell nobody anything; where no sample carries one, it says so."""
+    least = {"p90": 10, "p95": 20, "p99": 100}
+    results = []
+    for number, count in enumerate(counts):
+        result = make_result(workload=f"w{number}", values={"ttft": 0.01})
+        known = {stat: 0.02 if count >= needed else None for stat, needed in least.items()}
+        ttft = result.metrics["ttft"].model_copy(update={"count": count, **known})
+        results.append(result.model_copy(update={"metrics": {**result.metrics, "ttft": ttft}}))
+    text = render_summary(make(*results))
+    assert text.splitlines()[1].split()[4] == tail
 
 
 def test_failed_requests_have_a_column_when_there_are_any(
