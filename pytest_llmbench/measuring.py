@@ -2,48 +2,33 @@
 
 from __future__ import annotations
 
-import json
 import math
 from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
-from functools import cached_property
 from typing import TYPE_CHECKING
 
-import httpx
-
-from pytest_llmbench.backends import backend_of
-from pytest_llmbench.client.dialects import DIALECTS, Ask
-from pytest_llmbench.client.plan import LoadPlan, Progress, Timeouts
-from pytest_llmbench.errors import MeasurementError
+from pytest_llmbench.asking import Asking
+from pytest_llmbench.client.plan import Progress, Timeouts
 from pytest_llmbench.metrics.run import measure_run
 from pytest_llmbench.metrics.validity import check_validity
 from pytest_llmbench.result import BenchResult
-from pytest_llmbench.runtimes.connect import proxy_for, server_http
 from pytest_llmbench.runtimes.server_watch import ServerWatch
-from pytest_llmbench.workloads.prompts import make_prompts
 from pytest_llmbench.workloads.replay import Replay
-from pytest_llmbench.workloads.replay_prompts import make_replay_prompts, warmup_requests
-from pytest_llmbench.workloads.tokenizers import count_missing_tokens, load_tokenizer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pytest_llmbench.backends.base import Api
-    from pytest_llmbench.client.dialects import Dialect
     from pytest_llmbench.client.generator import LoadGenerator
-    from pytest_llmbench.client.plan import LoadOutcome
     from pytest_llmbench.metrics.slo import Slo
     from pytest_llmbench.runtimes.server import Server
     from pytest_llmbench.spec.workload import Workload
     from pytest_llmbench.telemetry.watch import GpuWatch
     from pytest_llmbench.workloads.arrivals import Arrivals
     from pytest_llmbench.workloads.loads import Load
-    from pytest_llmbench.workloads.tokenizers import CountsTokens
 
 __all__ = ["measure"]
 
-_HTTP_TIMEOUT = 60.0
 # Requests prepared for a closed loop that runs by the clock, as a multiple of what a first look tells.
 _SPARE = 1.5
 
@@ -72,7 +57,7 @@ def measure(
         MeasurementError: the load could not be generated.
         UsageError: the workload cannot be made for this model.
     """
-    asking = _Asking(server, workload, timeouts or Timeouts(), f"{salt}/{load.id}/{replicate}")
+    asking = Asking(server, workload, timeouts or Timeouts(), f"{salt}/{load.id}/{replicate}")
     if load.requests == 0 and load.arrivals is None:
         load = replace(load, requests=_enough(asking, load, generator))
     measured, began, schedules, ran_out = [], [], [], 0
@@ -140,99 +125,10 @@ def _asked_lengths(workload: Workload, load: Load) -> int | dict[int, int] | Non
     return {index: request.input_tokens for index, request in enumerate(requests, start=load.warmup)}
 
 
-def _enough(asking: _Asking, load: Load, generator: LoadGenerator) -> int:
+def _enough(asking: Asking, load: Load, generator: LoadGenerator) -> int:
     """Return how many requests a closed loop will need for its duration, from a first look at the server."""
     look = replace(load, requests=2 * load.concurrency, warmup=load.concurrency, duration=None)
     prompts = asking.prompts(look, look.requests, "look")
     outcome = generator.run(asking.plan(look, prompts, None))
     seconds = max(1e-6, (outcome.ended - outcome.began) * 1e-9)
     return math.ceil(look.requests / seconds * (load.duration or 0) * _SPARE) + load.concurrency
-
-
-@dataclass
-class _Asking:
-    """A workload in the words of one server's API."""
-
-    server: Server
-    workload: Workload
-    timeouts: Timeouts
-    salt: str
-    api: Api = field(init=False)
-    dialect: Dialect = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.api = backend_of(self.server).api(self.workload.endpoint, self.server.facts)
-        self.dialect = DIALECTS[self.api.dialect]
-
-    @cached_property
-    def tokenizer(self) -> CountsTokens | None:
-        """Our copy of the model's tokenizer, if there is one."""
-        return load_tokenizer(self.server.deployment.source)
-
-    def prompts(self, load: Load, count: int, salt: str) -> list[str]:
-        """Make the prompts of the warm-up and so many more."""
-        try:
-            with server_http(self.server, timeout=_HTTP_TIMEOUT) as http:
-                return self._prompts(
-                    load, count, f"{self.salt}/{salt}", lambda prompt: self._count(http, prompt)
-                )
-        except httpx.HTTPError as error:
-            cause = str(error) or type(error).__name__
-            message = f"{self.server.base_url} stopped answering while prompts were made: {cause}"
-            raise MeasurementError(message) from error
-
-    def _prompts(
-        self, load: Load, count: int, salt: str, count_tokens: Callable[[str], int | None]
-    ) -> list[str]:
-        if not isinstance(load.arrivals, Replay):
-            return make_prompts(self.workload, load.warmup + count, salt=salt, count_tokens=count_tokens)
-        warmup = warmup_requests(load.arrivals, load.warmup)
-        return [
-            *make_replay_prompts(warmup, salt=f"{salt}/warm-up", count_tokens=count_tokens),
-            *make_replay_prompts(load.arrivals.requests, salt=salt, count_tokens=count_tokens),
-        ]
-
-    def _output_tokens(self, load: Load, count: int) -> list[int]:
-        if not isinstance(load.arrivals, Replay):
-            return [self.workload.output_tokens] * count
-        requests = (*warmup_requests(load.arrivals, load.warmup), *load.arrivals.requests)
-        return [request.output_tokens for request in requests]
-
-    def _count(self, http: httpx.Client, prompt: str) -> int | None:
-        counted = backend_of(self.server).count_tokens(http, prompt, chat=self.dialect.templated)
-        # A template is the server's; without one, our copy of the model's tokenizer counts the same.
-        if counted is None and not self.dialect.templated and self.tokenizer is not None:
-            counted = self.tokenizer.count(prompt, special=True)
-        return counted
-
-    def plan(self, load: Load, prompts: list[str], schedule: Arrivals | None) -> LoadPlan:
-        """Say what the load generator is to send, and when."""
-        workload = self.workload
-        bodies = tuple(
-            json.dumps(
-                self.dialect.body(
-                    Ask(prompt, output_tokens, workload.temperature, workload.seed),
-                    model=self.server.served_model,
-                    extras=self.api.extras,
-                )
-            ).encode()
-            for prompt, output_tokens in zip(prompts, self._output_tokens(load, len(prompts)), strict=True)
-        )
-        return LoadPlan(
-            base_url=self.server.base_url,
-            proxy=proxy_for(self.server.base_url),
-            headers=self.server.headers | self.dialect.headers(self.server.api_key),
-            dialect=self.dialect.name,
-            bodies=bodies,
-            concurrency=load.concurrency,
-            warmup=load.warmup,
-            arrivals=schedule.offsets if schedule else None,
-            duration=load.duration if schedule is None else None,
-            timeouts=self.timeouts,
-            cores=self.server.client_cores,
-        )
-
-    def complete(self, outcome: LoadOutcome, prompts: list[str]) -> None:
-        """Count the tokens of replies whose server did not."""
-        if any(trace.text is not None for trace in outcome.traces):
-            count_missing_tokens(outcome.traces, None if self.dialect.templated else prompts, self.tokenizer)

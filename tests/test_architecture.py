@@ -26,7 +26,7 @@ _LAYERS = (
     {"spec", "client", "models", "backends", "metrics", "search"},
     {"workloads", "baselines", "telemetry"},
     {"runtimes", "reports", "result"},
-    {"evals"},
+    {"evals", "asking"},
     {"capacity", "recording", "judging", "measuring", "calibration"},
     # From here on they know pytest.
     {"options", "hookspecs"},
@@ -57,6 +57,8 @@ _TESTED_ELSEWHERE = {
     "plugin": "plugin",
     "servers": "plugin",
     "session": "plugin",
+    # By whole measurements.
+    "asking": "test_measure.py",
     # Worth something only with xdist's workers.
     "distribution": "plugin/test_distribution.py",
     # Engines are held to one table, and asked as servers are.
