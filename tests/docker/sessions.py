@@ -7,16 +7,16 @@ import json
 import os
 import subprocess
 import sys
-import time
 from typing import TYPE_CHECKING, Any
 
 from pytest_llmbench.runtimes.activity import family
 from pytest_llmbench.runtimes.containers.found import find_containers
 from tests import never_late
 from tests.docker.conftest import IMAGE, OWNERS
+from tests.waiting import until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from pytest_llmbench.runtimes.containers.daemon import Client
@@ -37,15 +37,6 @@ workloads:
   endless: {out: 4000, prompts: ["Why is the sky blue?"]}
 """
 _SECONDS = 200.0
-
-
-def until(question: Callable[[], Any]) -> Any:  # noqa: ANN401 - what the question finds
-    """Ask until something is found."""
-    end = time.monotonic() + _SECONDS
-    while not (found := question()):
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.05)
-    return found
 
 
 class Run:

@@ -23,7 +23,8 @@ from pytest_llmbench.runtimes.containers.found import find_containers, sweep_con
 from pytest_llmbench.runtimes.docker import Docker
 from pytest_llmbench.telemetry.gpu import GpuInfo
 from tests.docker.conftest import BASE, IMAGE, boxed, ours
-from tests.docker.sessions import Run, until
+from tests.docker.sessions import Run
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

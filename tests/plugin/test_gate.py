@@ -11,8 +11,9 @@ import pytest
 
 from tests.plugin.conftest import WIDE, Left
 from tests.plugin.fake_engine import FakeEngine
-from tests.plugin.test_interruption import end, until
+from tests.plugin.test_interruption import end
 from tests.plugin.test_option_inconclusive import wild
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

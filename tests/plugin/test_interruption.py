@@ -14,10 +14,9 @@ import pytest
 
 from pytest_llmbench.reports.results_log import assemble
 from tests.plugin.conftest import Left
+from tests.waiting import until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from tests.plugin.conftest import Project
     from tests.plugin.fake_engine import FakeEngine
 
@@ -64,14 +63,6 @@ def start(project: Project, *args: str) -> subprocess.Popen[str]:
     until(lambda: (project.root / "measuring").exists() or process.poll() is not None)
     time.sleep(0.5)
     return process
-
-
-def until(done: Callable[[], object]) -> None:
-    """Wait, but not for ever."""
-    deadline = time.monotonic() + _PATIENCE
-    while not done():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.05)
 
 
 def descendants(pid: int) -> set[int]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pytest_llmbench.runtimes.exclusive import Host
 from pytest_llmbench.slots import SlotFile
 from tests.users import USER
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,8 +52,7 @@ def test_a_window_of_its_own_is_respected(
     with Host(print, 0, tmp_path).measuring("measuring b"):
         other = threading.Thread(target=measured)
         other.start()
-        while not queue.holders():
-            assert other.is_alive()
+        until(lambda: queue.holders() or not other.is_alive())
         order.append("window closed")
     other.join()
     assert order == ["window closed", "code 0"]

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,10 +21,9 @@ from pytest_llmbench.runtimes.connect import http_client, server_http
 from pytest_llmbench.runtimes.embedded import Embedded
 from pytest_llmbench.runtimes.readiness import answers_as
 from pytest_llmbench.spec.deployment import Deployment
+from tests.waiting import until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from pytest_llmbench.runtimes.embedded import EmbeddedServer
     from tests.runtimes.conftest import Start
 
@@ -48,16 +46,6 @@ thread.join()
 print(started[0].pid, started[0].server.base_url, flush=True)
 sys.stdin.read()
 """
-
-
-def until(condition: Callable[[], bool], seconds: float = 120.0) -> bool:
-    """Wait for something to become true; false only if it never did."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if condition():
-            return True
-        time.sleep(0.02)
-    return False
 
 
 def is_gone(pid: int) -> bool:

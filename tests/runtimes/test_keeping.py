@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import uuid
 from dataclasses import replace
 from pathlib import Path
@@ -22,9 +21,10 @@ from pytest_llmbench.runtimes.found import find_servers
 from pytest_llmbench.runtimes.found_processes import find_processes, sweep_processes
 from pytest_llmbench.runtimes.process import Process
 from pytest_llmbench.spec.deployment import Deployment
+from tests.waiting import until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from pytest_llmbench.runtimes.found_processes import FoundProcess
     from pytest_llmbench.runtimes.process import ProcessServer
@@ -83,13 +83,6 @@ def start(deployment: Deployment, context: StartContext) -> Iterator[Start]:
 
 def _all(deployment: Deployment) -> list[FoundProcess]:
     return [found for found in find_processes() if found.tag.deployment == deployment.id]
-
-
-def _until(true: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 120
-    while not true():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.05)
 
 
 def test_a_later_start_uses_it(start: Start, deployment: Deployment, context: StartContext) -> None:
@@ -163,7 +156,7 @@ def test_one_that_was_killed_or_frozen_is_not_used(
     using = Process().start(deployment, context)
     assert using.pid == first.pid
     os.kill(first.pid, signal.SIGKILL)
-    _until(using.exited)
+    until(using.exited)
     gone = "the server, which is kept, has ended: somebody stopped it, or it crashed"
     assert (using.exited(), first.exited()) == (gone, gone)
     second = start()
@@ -216,10 +209,10 @@ def test_one_whose_start_was_killed_is_gone(deployment: Deployment, tmp_path: Pa
     hanging.chmod(0o755)
     waiting = deployment.model_copy(update={"program": str(hanging)})
     with _owner(waiting, tmp_path / "log") as owner:
-        _until(lambda: "loading" in ((tmp_path / "log").read_text() if (tmp_path / "log").exists() else ""))
+        until(lambda: "loading" in ((tmp_path / "log").read_text() if (tmp_path / "log").exists() else ""))
         assert len(_all(deployment)) == 1
         owner.kill()
-    _until(lambda: _all(deployment) == [])
+    until(lambda: _all(deployment) == [])
 
 
 _WITH_WORKER = """#!{python}
@@ -239,11 +232,11 @@ def test_what_a_killed_guard_left_is_swept(
     running = start({"program": str(program)})
     _, _, child = family(running.pid)
     os.kill(running.pid, signal.SIGKILL)
-    _until(lambda: [found.pids for found in _all(deployment)] == [(child,)])
+    until(lambda: [found.pids for found in _all(deployment)] == [(child,)])
     (left,) = _all(deployment)
     assert (left.status, left.runs, left.tag.kept, left.tag.orphaned) == ("without guard", False, False, True)
     assert left.name in {one.name for one in sweep_processes()}
-    _until(lambda: _all(deployment) == [])
+    until(lambda: _all(deployment) == [])
 
 
 def test_what_is_not_ours_is_left_alone(start: Start, deployment: Deployment) -> None:

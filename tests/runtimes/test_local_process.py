@@ -4,9 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -16,9 +14,7 @@ from pytest_llmbench.runtimes.labels import Tag
 from pytest_llmbench.runtimes.local_process import LocalProcess
 from pytest_llmbench.runtimes.marks import Mark
 from pytest_llmbench.runtimes.owner import this_process
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from tests.waiting import until
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
 
@@ -42,15 +38,8 @@ def _start(command: list[str], log: Path) -> LocalProcess:
     return LocalProcess(command, os.environ, log, mark)
 
 
-def _until(true: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 120
-    while not true():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.05)
-
-
 def _worker(log: Path) -> int:
-    _until(lambda: log.exists() and "worker" in log.read_text())
+    until(lambda: log.exists() and "worker" in log.read_text())
     return int(log.read_text().split()[1])
 
 
@@ -68,7 +57,7 @@ def test_end_is_told_as_it_was(tmp_path: Path) -> None:
         ("import os; os.kill(os.getpid(), 9)", "the server was ended by SIGKILL"),
     ):
         process = _start([sys.executable, "-c", then], tmp_path / "log")
-        _until(process.exited)
+        until(process.exited)
         assert process.exited() == told
         process.stop()
 
@@ -76,7 +65,7 @@ def test_end_is_told_as_it_was(tmp_path: Path) -> None:
 def test_program_that_is_not_there(tmp_path: Path) -> None:
     """What cannot be started says why in the log."""
     process = _start(["/no/such/engine"], tmp_path / "log")
-    _until(process.exited)
+    until(process.exited)
     assert process.exited() == "the server exited with code 127"
     assert (tmp_path / "log").read_text() == "/no/such/engine: No such file or directory\n"
     process.stop()
@@ -86,7 +75,7 @@ def test_workers_of_an_engine_that_died_are_ended(tmp_path: Path) -> None:
     """A worker in a session of its own does not outlive an engine that left it behind."""
     process = _start(_stubborn("os._exit(1)"), tmp_path / "log")
     worker = _worker(tmp_path / "log")
-    _until(process.exited)
+    until(process.exited)
     assert not _runs(worker)
     process.stop()
 
@@ -132,7 +121,7 @@ def test_engine_ends_with_its_owner(tmp_path: Path) -> None:
     worker = _worker(log)
     owner.kill()
     owner.communicate()
-    _until(lambda: not _runs(guard) and not _runs(worker))
+    until(lambda: not _runs(guard) and not _runs(worker))
 
 
 def test_next_session_sweeps(tmp_path: Path) -> None:
@@ -145,9 +134,9 @@ def test_next_session_sweeps(tmp_path: Path) -> None:
     os.kill(guard, signal.SIGKILL)
     owner.kill()
     owner.communicate()
-    _until(lambda: this_process().lives())
+    until(lambda: this_process().lives())
     assert worker in [pid for found in sweep_processes() for pid in found.pids]
-    _until(lambda: not _runs(worker))
+    until(lambda: not _runs(worker))
     assert _runs(my_worker)
     assert mine.exited() is None
     mine.stop()

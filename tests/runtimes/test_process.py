@@ -19,6 +19,7 @@ from pytest_llmbench.runtimes.base import StartContext
 from pytest_llmbench.runtimes.connect import server_http
 from pytest_llmbench.runtimes.process import Process
 from pytest_llmbench.spec.deployment import Deployment
+from tests.waiting import until
 
 LLAMA = Deployment(
     model="tiny",
@@ -71,8 +72,7 @@ def test_server_that_is_killed_says_so(context: StartContext) -> None:
     """What became of a server is told in one line."""
     running = Process().start(LLAMA, context)
     os.kill([*family(running.pid)][1], signal.SIGKILL)
-    while running.exited() is None:
-        pass
+    until(running.exited)
     assert running.exited() == "the server was ended by SIGKILL"
     running.stop()
 
@@ -84,12 +84,10 @@ def test_server_that_was_stopped_says_so(context: StartContext) -> None:
     frozen = [*family(running.pid)][1]
     os.kill(frozen, signal.SIGSTOP)
     try:
-        while running.exited() is None:
-            pass
+        until(running.exited)
         assert running.exited() == "the server was stopped (SIGSTOP) and stands still"
         os.kill(frozen, signal.SIGCONT)
-        while running.exited() is not None:
-            pass
+        until(lambda: running.exited() is None)
     finally:
         running.stop()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,8 +13,6 @@ from pytest_llmbench.runtimes.base import StartContext
 from pytest_llmbench.runtimes.connect import server_http
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from pytest_llmbench.runtimes.base import RunningServer
 
 VLLM = os.environ.get("LLMBENCH_VLLM", "")
@@ -85,11 +82,3 @@ def ask(running: RunningServer, prompt: str, tokens: int = 32) -> dict[str, int]
     with server_http(running.server, timeout=400) as http:  # it may compile first
         usage: dict[str, int] = http.post("/v1/completions", json=asked).raise_for_status().json()["usage"]
     return usage
-
-
-def until(true: Callable[[], object], seconds: float = 120) -> None:
-    """Wait until it is so, but not for ever."""
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.1)

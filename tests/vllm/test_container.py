@@ -18,7 +18,8 @@ from pytest_llmbench.runtimes.containers.found import find_containers
 from pytest_llmbench.runtimes.docker import Docker
 from pytest_llmbench.runtimes.server_watch import ServerWatch
 from pytest_llmbench.spec.deployment import Deployment
-from tests.vllm.conftest import ARGS, ENV, IMAGE, ask, until
+from tests.vllm.conftest import ARGS, ENV, IMAGE, ask
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -19,7 +19,8 @@ from pytest_llmbench.runtimes.connect import server_http
 from pytest_llmbench.runtimes.process import Process
 from pytest_llmbench.runtimes.server_watch import ServerWatch
 from pytest_llmbench.spec.deployment import Deployment
-from tests.vllm.conftest import ARGS, ENV, VLLM, ask, until
+from tests.vllm.conftest import ARGS, ENV, VLLM, ask
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from pytest_llmbench.runtimes.process import ProcessServer
