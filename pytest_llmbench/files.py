@@ -68,7 +68,7 @@ def write_atomically(path: Path, content: str | bytes) -> None:
     On any failure, a full disk included, the file is what it was and nothing is left beside it. Of two
     processes that write at once, one whole file stays.
     """
-    if path.is_dir():
+    if path.is_dir() and not path.is_symlink():  # a link is replaced itself
         message = "cannot write: Is a directory"
         raise StorageError(message, file=path)
     data = content.encode("utf-8") if isinstance(content, str) else content

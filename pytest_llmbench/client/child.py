@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Child", "Silence"]
 
-_DYING_SECONDS = 10.0
+# Whose pipe is at its end is about to die, on a busy machine after a while; who talks nonsense may live.
+_DYING_SECONDS, _LIVING_SECONDS = 10.0, 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +89,9 @@ class Child:
 
     def lost(self, error: Exception) -> MeasurementError:
         """Say how it was lost, with its last words."""
+        ended = isinstance(error, EOFError | BrokenPipeError)
         try:
-            status = self._process.wait(_DYING_SECONDS)
+            status = self._process.wait(_DYING_SECONDS if ended else _LIVING_SECONDS)
         except subprocess.TimeoutExpired:
             how = f"said what is no answer: {error}"
         else:
