@@ -88,7 +88,8 @@ class ChildProcess:
         self._stopped = True
         self._process.terminate()
         try:
-            self._process.wait(_GRACE_SECONDS)
+            # One that was stopped (SIGSTOP) cannot do what it is asked.
+            self._process.wait(0 if stands_still(self.pid) else _GRACE_SECONDS)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()

@@ -21,7 +21,7 @@ import subprocess
 import sys
 import time
 
-from pytest_llmbench.runtimes.activity import family
+from pytest_llmbench.runtimes.activity import family, stands_still
 from pytest_llmbench.runtimes.marks import KEEP, VARIABLE, Mark
 from pytest_llmbench.runtimes.owner import this_process
 
@@ -88,7 +88,8 @@ def _wait(engine: subprocess.Popen[bytes], asked: list[int]) -> int:
             kept = kept or said == KEEP
             if asked or said == b"":
                 engine.terminate()
-                deadline = time.monotonic() + _GRACE_SECONDS
+                # One that was stopped (SIGSTOP) cannot do what it is asked.
+                deadline = time.monotonic() + (0 if stands_still(engine.pid) else _GRACE_SECONDS)
             elif kept:
                 time.sleep(_LOOK_SECONDS)
         elif time.monotonic() > deadline:

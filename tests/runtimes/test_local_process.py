@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pytest_llmbench.runtimes.activity import family
-from pytest_llmbench.runtimes.found_processes import sweep_processes
+from pytest_llmbench.runtimes.found_processes import kill_family, sweep_processes
 from pytest_llmbench.runtimes.labels import Tag
 from pytest_llmbench.runtimes.local_process import LocalProcess
 from pytest_llmbench.runtimes.marks import Mark
@@ -139,4 +139,5 @@ def test_next_session_sweeps(tmp_path: Path) -> None:
     until(lambda: not _runs(worker))
     assert _runs(my_worker)
     assert mine.exited() is None
+    kill_family(mine.pid)  # it would use all of its grace
     mine.stop()
