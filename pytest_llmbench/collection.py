@@ -77,7 +77,9 @@ class Axis:
             UsageError: there is nothing to measure, or `--bench-workload` names what does not exist.
         """
         if not deployments:
-            message = "the configuration names no model, so there is nothing to measure"
+            message = (
+                "the configuration names no model, so there is nothing to measure; config/models.yaml does"
+            )
             raise UsageError(message)
         self._settings, self._evals, self._check_marker = settings, evals, check_marker
         self._workloads = workloads

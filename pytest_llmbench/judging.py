@@ -63,6 +63,8 @@ class Judge:
             message = "--bench-ab compares its own two sides; leave out --bench-compare and --bench-save"
             raise UsageError(message)
         self.baseline = settings.read("compare", lambda name: store.load(name or store.default_name()))
+        if not sides and self.baseline is None:
+            _refuse_idle(settings)
         self.evals = 1
         """Evals of this session, who share the chance of a false alarm."""
         self._reference: Reference | None = None
@@ -214,6 +216,20 @@ class Judge:
         if verdict.verdict in FAILING or fails:
             return Regression(judged_message(result, verdict))
         return None
+
+
+def _refuse_idle(settings: Settings) -> None:
+    """Refuse options of a comparison on a command line that compares nothing.
+
+    In files and variables they may lie ready for the sessions that do.
+
+    Raises:
+        UsageError: one would have no effect.
+    """
+    for name in ("compare-fail", "inconclusive", "allow-mismatch"):
+        if settings.resolve(name)[1] == f"--bench-{name}":
+            message = f"--bench-{name} has no effect without --bench-compare or --bench-ab"
+            raise UsageError(message)
 
 
 def _marked(rules: Rules, marker: Mapping[str, Any]) -> Rules:

@@ -24,14 +24,13 @@ from pytest_llmbench.spec.sides import split_sides
 from pytest_llmbench.workloads.replay_file import read_replay
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     import pytest
 
     from pytest_llmbench.metrics.slo import Slo
     from pytest_llmbench.models.facts import ModelFacts
     from pytest_llmbench.settings import Settings
-    from pytest_llmbench.spec.deployment import Deployment
     from pytest_llmbench.spec.plan import Plan
     from pytest_llmbench.spec.workload import Workload
 
@@ -91,7 +90,7 @@ def read_plan(settings: Settings, rootdir: Path) -> tuple[Plan, dict[str, Worklo
         plan = split_sides(plan, sides, BACKENDS)
     if elsewhere := settings.elsewhere():
         plan = plan.called(elsewhere)
-    _check_names(plan.deployments, settings)
+    _check_names(plan, settings)
     return plan, dict(configuration.workloads)
 
 
@@ -131,12 +130,13 @@ def known_facts(source: str, folders: tuple[Path, ...] = ()) -> ModelFacts | Non
         return None
 
 
-def _check_names(deployments: Sequence[Deployment], settings: Settings) -> None:
+def _check_names(plan: Plan, settings: Settings) -> None:
     """Tell what cannot be found before anything starts, rather than at the first server that needs it."""
-    for deployment in deployments:
+    for deployment in plan.deployments:
         kind, _, name = deployment.source.partition(":")
         if kind == "builtin" and name not in BUILTINS and not deployment.skip:
-            message = f"{deployment.model}: no builtin model is named {name!r}: {nearest(name, BUILTINS)}"
+            origin = plan.origins.get(deployment.id, {}).get("source", "--bench-model")
+            message = f"{origin}: source: no builtin model is named {name!r}: {nearest(name, BUILTINS)}"
             raise UsageError(message)
     if settings.get("keep") and settings.get("replicates") > 1:
         message = "--bench-keep: a replicate is a fresh start; leave out --bench-replicates"

@@ -100,6 +100,14 @@ def test_what_is_wrong_is_told_at_once(tmp_path: Path, recorded: Path) -> None:
         judge(recorded, compare="mian")
 
 
+def test_a_comparisons_option_without_one_is_told(tmp_path: Path, recorded: Path) -> None:
+    """A gate that never closes would look like one that is open."""
+    with pytest.raises(UsageError, match=r"^--bench-compare-fail has no effect without --bench-compare or"):
+        judge(tmp_path, compare_fail=("ttft.p50:10%",))
+    assert judge(recorded, compare="main", compare_fail=("ttft.p50:10%",)).baseline
+    assert judge(tmp_path, ab=("B=arg.threads=1",), compare_fail=("ttft.p50:10%",)).has_sides
+
+
 def on(side: str, ttft: float, replicate: int) -> ResultRecord:
     """Make one side's result."""
     result = of(ttft, replicate)

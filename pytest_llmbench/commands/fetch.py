@@ -68,7 +68,11 @@ goes on where it stopped. Gated models need `hf auth login` or HF_TOKEN.
         if bool(arguments.models) == arguments.all:
             message = "name models, or give --all; --list shows what there is"
             raise UsageError(message)
-        deployments = planned(arguments.config, Selection(models=tuple(arguments.models)))
+        try:
+            deployments = planned(arguments.config, Selection(models=tuple(arguments.models)))
+        except UsageError as error:
+            message = str(error).removeprefix("--bench-model: ")
+            raise UsageError(message) from None
         wanted = list(_wanted(deployments))
         if arguments.dir is not None:
             cache_in(arguments.dir)

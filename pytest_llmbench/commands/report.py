@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pytest_llmbench.commands.sessions import take_session
 from pytest_llmbench.commands.showing import terminal_width, wants_color
-from pytest_llmbench.errors import StorageError, UsageError
+from pytest_llmbench.errors import LLMBenchError, StorageError, UsageError
 from pytest_llmbench.files import write_atomically
 from pytest_llmbench.reports.document import to_json
 from pytest_llmbench.reports.folder import read_document, session_folder, write_document
@@ -100,7 +100,13 @@ def _open(path: Path) -> tuple[Document, Path]:
     folder, log = (where, where / "results.jsonl") if where.is_dir() else (where.parent, where)
     report = folder / "report.json"
     if where.is_dir() and report.exists():
-        return read_document(report), report
+        try:
+            return read_document(report), report
+        except StorageError as error:
+            if not log.exists():
+                raise
+            message = f"{error}\nits results are in {log}: llmbench report {log}"
+            raise LLMBenchError(message) from None
     if not log.exists():
         message = f"{path} is not a session's folder: it has neither report.json nor results.jsonl"
         raise UsageError(message)

@@ -79,8 +79,16 @@ def _id(value: str) -> str:
     return value
 
 
-def _listed(value: object) -> object:
+def _listed(value: object) -> list[object] | tuple[object, ...]:
     return value if isinstance(value, (list, tuple)) else [value]
+
+
+def _requests(value: object) -> object:
+    for one in (requests := _listed(value)):
+        if isinstance(one, int):
+            message = f"a request for GPUs is a mapping: {{count: {one}}}"
+            raise ValueError(message)  # noqa: TRY004 - pydantic's
+    return requests
 
 
 def _degree(value: object) -> object:
@@ -205,7 +213,7 @@ class ModelEntry(_Shape):
     pp: Sizes | None = None
     dp: Sizes | None = None
     ep: Sizes | None = None
-    gpus: Annotated[tuple[GpuRequest, ...], Field(min_length=1), BeforeValidator(_listed)] | None = None
+    gpus: Annotated[tuple[GpuRequest, ...], Field(min_length=1), BeforeValidator(_requests)] | None = None
     skip: Reason | None = None
     backends: dict[str, BackendSettings] = Field(default_factory=dict)
 

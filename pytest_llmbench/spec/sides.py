@@ -65,7 +65,7 @@ def _read(spec: str) -> tuple[str, str, str]:
         raise UsageError(message)
     if kind not in _KEYS or bool(name) != (kind in {"arg", "env"}) or bool(dot) != bool(name):
         message = (
-            f"{_ORIGIN} {spec}: {key!r} is not what a side can differ in: {nearest(kind, _KEYS)}; {_FORM}"
+            f"{_ORIGIN} {spec}: {key!r} is not what a side can differ in: {nearest(kind, _KEYS)} {_FORM}"
         )
         raise UsageError(message)
     return side.lower(), key, value

@@ -50,7 +50,7 @@ def check_source(name: str, known: Iterable[str]) -> None:
         raise UsageError(message)
     if "/" not in name:
         message = (
-            f"--bench-model: unknown model {name!r}; {nearest(name, known)} "
-            "A path or a hub id (owner/name, owner/name:QUANT) works too."
+            f"--bench-model: unknown model {name!r}"
+            f" (a path or a hub id, owner/name or owner/name:QUANT, works too): {nearest(name, known)}"
         )
         raise UsageError(message)

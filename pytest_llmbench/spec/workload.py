@@ -38,6 +38,6 @@ class Workload(Spec):
     @model_validator(mode="after")
     def _one_source_of_prompts(self) -> Workload:
         if bool(self.prompts) == (self.input_tokens is not None):
-            message = "give either 'prompts' or 'in' (exact prompt tokens), not both and not neither"
+            message = "give one of 'prompts' and 'in' (exact prompt tokens)"
             raise ValueError(message)
         return self

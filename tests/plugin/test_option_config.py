@@ -75,6 +75,10 @@ def test_its_options_lose_to_all_others(
         ("options: {request: 3}", ["wrong.yaml:1", "unknown option 'request'", "did you mean 'requests'"]),
         ("options: {runs: none}", ["wrong.yaml", "expected a whole number", "'none'"]),
         ("models: [{id: a, source: b/c, run: [vlm]}]", ["wrong.yaml:1", "did you mean 'vllm'"]),
+        (
+            "models: [{id: a, source: 'builtin:tiny-gml', run: [llama]}]",
+            ["wrong.yaml:1: source: no builtin model is named 'tiny-gml': did you mean 'tiny-glm'"],
+        ),
         ("options: {runs: 2}", ["the configuration names no model"]),
         ("models: [", ["wrong.yaml", "not valid YAML"]),
     ],

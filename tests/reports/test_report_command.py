@@ -171,7 +171,9 @@ def test_files_that_cannot_be_understood_are_named(
     """Damage is exit code 1, with the file in the message."""
     ended.report.write_text("{", encoding="utf-8")
     assert cli.main(["report"]) == cli.FAILED
-    assert "report.json: is not a report" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "report.json: is not a report" in told
+    assert told.endswith("results.jsonl: llmbench report results/latest/results.jsonl\n")
     ended.log.write_text("", encoding="utf-8")
     assert cli.main(["report", os.fspath(ended.log)]) == cli.FAILED
     assert "results.jsonl: holds no session line" in capsys.readouterr().err

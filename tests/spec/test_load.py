@@ -53,6 +53,10 @@ _DEGREE = "must be a whole number of at least 1, or auto"
                 "leave out 'count', 'name' and 'prefer'"
             ),
         ),
+        (
+            "models: [{id: a, gpus: 2}]\n",
+            "a.yaml:1: models[0].gpus: a request for GPUs is a mapping: {count: 2}",
+        ),
         ("models: [{id: a, gpus: {name: H100}}]\n", "a.yaml:1: models[0].gpus: needs 'count', or 'ids'"),
         (
             "models: [{id: a, gpus: {count: 2, prefer: [[0]]}}]\n",
@@ -124,10 +128,7 @@ _DEGREE = "must be a whole number of at least 1, or auto"
         ("workloads: {w: {in: 8}}\n", "a.yaml:1: workloads.w.out: is missing"),
         (
             "workloads:\n  w: {out: 8}\n",
-            (
-                "a.yaml:2: workloads.w: "
-                "give either 'prompts' or 'in' (exact prompt tokens), not both and not neither"
-            ),
+            "a.yaml:2: workloads.w: give one of 'prompts' and 'in' (exact prompt tokens)",
         ),
         (
             "workloads:\n  w: {out: 8, in: 8, prompt: hi}\n",

@@ -392,8 +392,8 @@ def test_mistakes_in_files(make_plan: MakePlan, text: str, message: str) -> None
         (
             Selection(models=("tiny-gml",)),
             (
-                "--bench-model: unknown model 'tiny-gml'; did you mean 'tiny-glm'? "
-                "A path or a hub id (owner/name, owner/name:QUANT) works too."
+                "--bench-model: unknown model 'tiny-gml' (a path or a hub id, "
+                "owner/name or owner/name:QUANT, works too): did you mean 'tiny-glm'?"
             ),
         ),
         (

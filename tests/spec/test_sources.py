@@ -45,8 +45,8 @@ def test_what_looks_like_a_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         (
             "tiny-glmm",
             (
-                "--bench-model: unknown model 'tiny-glmm'; did you mean 'tiny-glm'? "
-                "A path or a hub id (owner/name, owner/name:QUANT) works too."
+                "--bench-model: unknown model 'tiny-glmm' (a path or a hub id, "
+                "owner/name or owner/name:QUANT, works too): did you mean 'tiny-glm'?"
             ),
         ),
         ("nothing.gguf", "--bench-model nothing.gguf: no such file or folder"),
