@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import time
-import uuid
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
@@ -37,10 +36,8 @@ from pytest_llmbench.runtimes.containers.wiring import (
     seeing,
 )
 from pytest_llmbench.runtimes.gpus import gpu_shortage
-from pytest_llmbench.runtimes.keeping import fingerprint, kept
+from pytest_llmbench.runtimes.keeping import fingerprint, kept, new_name, new_tag
 from pytest_llmbench.runtimes.keys import resolve_api_key, resolve_secrets
-from pytest_llmbench.runtimes.labels import Tag
-from pytest_llmbench.runtimes.owner import this_process
 from pytest_llmbench.runtimes.readiness import answers_as, read_log, wait_until_ready
 from pytest_llmbench.runtimes.server import Secret, Server
 
@@ -51,6 +48,7 @@ if TYPE_CHECKING:
     from pytest_llmbench.runtimes.base import StartContext
     from pytest_llmbench.runtimes.containers.daemon import Client, DockerContainer
     from pytest_llmbench.runtimes.containers.images import FoundImage
+    from pytest_llmbench.runtimes.labels import Tag
     from pytest_llmbench.spec.deployment import Deployment
 
 __all__ = ["Docker"]
@@ -167,7 +165,6 @@ def _wiring(order: _Order, *, near: bool) -> tuple[Wiring, Tag]:
     deployment, context = order.deployment, order.context
     container = order.backend.container
     assert container is not None  # noqa: S101 - asked before
-    short = uuid.uuid4().hex[:8]
     launch = Launch(
         program=container.program,
         model=order.model,
@@ -177,15 +174,7 @@ def _wiring(order: _Order, *, near: bool) -> tuple[Wiring, Tag]:
         api_key=order.api_key,
         gpus=len(context.gpus),
     )
-    tag = Tag(
-        session=context.session,
-        deployment=deployment.id,
-        owner=this_process(),
-        served_name=order.backend.served_as(launch),
-        kept=context.keep,
-        fingerprint=order.fingerprint,
-        gpus=tuple(gpu.uuid for gpu in context.gpus),
-    )
+    tag = new_tag(deployment, context, order.backend.served_as(launch), order.fingerprint)
     caches = cache_volumes(container, order.image.exact)
     environment = {
         **seeing(context),
@@ -195,7 +184,7 @@ def _wiring(order: _Order, *, near: bool) -> tuple[Wiring, Tag]:
     }
     wiring = Wiring(
         image=order.image.id,
-        name=f"llmbench-{deployment.id}-{short}",
+        name=new_name(deployment),
         command=order.backend.command(deployment, launch),
         environment={name: str(value) for name, value in environment.items()},
         labels=tag.labels(),

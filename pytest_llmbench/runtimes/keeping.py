@@ -1,12 +1,15 @@
-"""Keeping servers for later sessions: which of those that run is just what is wanted."""
+"""What a server is called and known by, and which of those that were kept is just what is wanted."""
 
 from __future__ import annotations
 
 import hashlib
+import uuid
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
 from pytest_llmbench.models.shards import shards_of
+from pytest_llmbench.runtimes.labels import Tag
+from pytest_llmbench.runtimes.owner import this_process
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -17,7 +20,7 @@ if TYPE_CHECKING:
     from pytest_llmbench.runtimes.server import Secret
     from pytest_llmbench.spec.deployment import Deployment
 
-__all__ = ["fingerprint", "kept", "state_of"]
+__all__ = ["fingerprint", "kept", "new_name", "new_tag", "state_of"]
 
 FoundT = TypeVar("FoundT", bound="Found")
 
@@ -56,6 +59,24 @@ def state_of(file: Path) -> tuple[str, int, int]:
     except OSError:
         return str(file), 0, 0
     return str(file.absolute()), status.st_size, status.st_mtime_ns
+
+
+def new_name(deployment: Deployment) -> str:
+    """Return a name for a container or process that no other has."""
+    return f"llmbench-{deployment.id}-{uuid.uuid4().hex[:8]}"
+
+
+def new_tag(deployment: Deployment, context: StartContext, served_name: str, same: str) -> Tag:
+    """Return what is to be written on a server of ours; `same` is its fingerprint."""
+    return Tag(
+        session=context.session,
+        deployment=deployment.id,
+        owner=this_process(),
+        served_name=served_name,
+        kept=context.keep,
+        fingerprint=same,
+        gpus=tuple(gpu.uuid for gpu in context.gpus),
+    )
 
 
 def kept(servers: Iterable[FoundT], context: StartContext) -> Iterator[FoundT]:

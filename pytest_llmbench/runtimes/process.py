@@ -8,7 +8,6 @@ import shlex
 import shutil
 import socket
 import time
-import uuid
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,12 +21,10 @@ from pytest_llmbench.runtimes.base import served_name
 from pytest_llmbench.runtimes.connect import http_client
 from pytest_llmbench.runtimes.found_processes import find_processes, sweep_processes
 from pytest_llmbench.runtimes.gpus import gpu_shortage
-from pytest_llmbench.runtimes.keeping import fingerprint, kept, state_of
+from pytest_llmbench.runtimes.keeping import fingerprint, kept, new_name, new_tag, state_of
 from pytest_llmbench.runtimes.keys import resolve_api_key, resolve_secrets
-from pytest_llmbench.runtimes.labels import Tag
 from pytest_llmbench.runtimes.local_process import LocalProcess
 from pytest_llmbench.runtimes.marks import Mark
-from pytest_llmbench.runtimes.owner import this_process
 from pytest_llmbench.runtimes.readiness import answers_as, read_log, wait_until_ready
 from pytest_llmbench.runtimes.server import Secret, Server
 from pytest_llmbench.telemetry.visible import visibility
@@ -179,18 +176,9 @@ class Process:
 
 def _mark(order: _Order, launch: Launch) -> Mark:
     """Say whose the server is, and where it will answer."""
-    deployment, context = order.deployment, order.context
     host = _LOCALHOST if launch.host in {"0.0.0.0", "::"} else launch.host  # noqa: S104 - compared
-    tag = Tag(
-        session=context.session,
-        deployment=deployment.id,
-        owner=this_process(),
-        served_name=order.backend.served_as(launch),
-        kept=context.keep,
-        fingerprint=order.fingerprint,
-        gpus=tuple(gpu.uuid for gpu in context.gpus),
-    )
-    return Mark(f"llmbench-{deployment.id}-{uuid.uuid4().hex[:8]}", f"http://{host}:{launch.port}", tag)
+    tag = new_tag(order.deployment, order.context, order.backend.served_as(launch), order.fingerprint)
+    return Mark(new_name(order.deployment), f"http://{host}:{launch.port}", tag)
 
 
 def _ready(order: _Order, process: LocalProcess | FoundProcess, mark: Mark, log: Path) -> Server:
