@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "add_backends",
-    "check_json",
+    "check_paths",
     "check_replay",
     "known_facts",
     "model_folders",
@@ -163,12 +163,16 @@ def read_labels(settings: Settings) -> dict[str, str]:
     return labels
 
 
-def check_json(settings: Settings) -> None:
-    """Look where `--bench-json` points before anything starts.
+def check_paths(settings: Settings) -> None:
+    """Look where `--bench-json` and `--bench-data-dir` point before anything starts.
 
     Raises:
-        UsageError: it is a folder.
+        UsageError: the first is a folder, or the second none.
     """
+    folder = settings.get("data-dir")
+    if folder is not None and not Path(folder).is_dir():
+        message = f"--bench-data-dir {folder}: no such folder"
+        raise UsageError(message)
     path = settings.get("json")
     if path is not None and Path(path).is_dir():
         message = f"--bench-json {path}: this is a folder; name a file in it"

@@ -14,7 +14,7 @@ from pytest_llmbench.judging import Judge
 from pytest_llmbench.markers import bench_marker
 from pytest_llmbench.measurements import Measurements
 from pytest_llmbench.planning import (
-    check_json,
+    check_paths,
     check_replay,
     known_facts,
     model_folders,
@@ -135,7 +135,7 @@ class Session:
         self._generator = generator
         self._labels = read_labels(settings)
         check_replay(settings)
-        check_json(settings)
+        check_paths(settings)
 
     @cached_property
     def environment(self) -> EnvironmentRecord:

@@ -28,19 +28,19 @@ HEADLINES: dict[str, tuple[str, ...]] = {
 def properties(result: ResultRecord) -> list[tuple[str, str | float]]:
     """List (name, value), in a fixed order.
 
-    Numbers are plain floats in the units of the registry: seconds for latencies (`ttft.p50`), tok/s and
-    req/s for throughputs, a ratio from 0 to 1 for `error_rate`. A statistic the sample cannot carry has
-    no property, so no value is ever null. `verdict` is a verdict's word, `valid` is `true` or `false`,
-    and `invalid_because` is there only for a result that is not valid.
+    Numbers are plain, counts whole, metrics in the units of the registry: seconds for latencies
+    (`ttft.p50`), tok/s and req/s for throughputs, a ratio from 0 to 1 for `error_rate`. A statistic the
+    sample cannot carry has no property, so no value is ever null. `verdict` is a verdict's word, `valid` is
+    `true` or `false`, and `invalid_because` is there only for a result that is not valid.
     """
     found: list[tuple[str, str | float]] = [
         ("cell", result.cell),
         ("model", result.deployment.model),
         ("backend", result.deployment.backend),
         ("workload", result.workload.id),
-        ("concurrency", float(result.load.concurrency)),
-        ("replicate", float(result.replicate)),
-        ("requests", float(sum(run.sent for run in result.runs))),
+        ("concurrency", result.load.concurrency),
+        ("replicate", result.replicate),
+        ("requests", sum(run.sent for run in result.runs)),
     ]
     for name, stats in HEADLINES.items():
         record = result.metrics.get(name)
@@ -70,7 +70,7 @@ def _scores(evaluation: EvalRecord) -> list[tuple[str, str | float]]:
     return [
         ("eval", name),
         ("scorer", evaluation.scorer),
-        ("prompts", float(evaluation.asked)),
-        ("truncated", float(evaluation.truncated)),
+        ("prompts", evaluation.asked),
+        ("truncated", evaluation.truncated),
         *((f"{name}.{score}", told.mean) for score, told in scores if told.mean is not None),
     ]

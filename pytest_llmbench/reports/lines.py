@@ -24,7 +24,8 @@ _GLUED = re.compile(
     | (?<=[s%])\ (?=->\ \d) | (?<=->)\ (?=\d[\d.]*\ \S*[s%])        # what it was and what it is
     | (?<=not)\ (?=compared) | (?<=limit)\ (?=[+-]\d)
     | \ (?=c\d+\b)                                            # a workload and its load
-    | (?<=pytest)\ (?=-m) | (?<=-m)\ (?=\w) | \ (?=--bench)    # a command, which is there to be copied
+    | (?<=pytest)\ (?=-m) | (?<=-m)\ (?=\w)                    # a command, which is there to be copied
+    | (?<=-m\ bench)\ (?=--bench) | (?<=-m\ eval)\ (?=--bench)
     """,
     re.VERBOSE,
 )

@@ -71,7 +71,7 @@ def test_a_suite_of_ones_own(evals: Project, mode: list[str]) -> None:
     assert evaluation["marks"]["39"] == "+"
     assert "eval: sums c004, 40 prompts: right 100.0 % (91.2-100.0)" in left.out
     properties = {entry.attrib["name"]: entry.attrib["value"] for entry in left.junit.iter("property")}
-    assert (properties["sums.right"], properties["prompts"], properties["eval"]) == ("1.0", "40.0", "sums")
+    assert (properties["sums.right"], properties["prompts"], properties["eval"]) == ("1.0", "40", "sums")
     lines = (left.folder / evaluation["replies"]).read_text(encoding="utf-8").splitlines()
     assert len(lines) == 41
     assert {json.loads(line)["key"] for line in lines[1:]} == set(evaluation["marks"])

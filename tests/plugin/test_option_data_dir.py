@@ -44,3 +44,8 @@ def test_says_what_is_missing(project: Project, monkeypatch: pytest.MonkeyPatch)
     left = project("-m", "eval", "-rs")
     assert left.code == 0, left.out
     assert "give --bench-data-dir=FOLDER" in " ".join(left.out.split())
+
+
+def test_must_be_a_folder(project: Project) -> None:
+    """Told before a server is started for nothing."""
+    project("-m", "eval", "--bench-data-dir=nowhere").usage_error("--bench-data-dir nowhere: no such folder")

@@ -75,3 +75,9 @@ def test_more_lines_than_anybody_reads_are_counted() -> None:
     assert capped(lines, "things") == lines
     assert capped([*lines, lines[0]], "things")[-1] == lines[0]
     assert capped(lines * 2, "things")[-1].text == "and 24 more things: see the report"
+
+
+def test_an_option_stays_whole_behind_a_long_name() -> None:
+    """What is glued to a name that fills the line would be broken anywhere."""
+    lines = fold(f"failed: {'x' * 70}: --bench-data-dir: /nope has none", 80)
+    assert any("--bench-data-dir:" in line for line in lines), lines
