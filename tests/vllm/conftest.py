@@ -7,13 +7,16 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 
 from pytest_llmbench.runtimes.base import StartContext
 from pytest_llmbench.runtimes.connect import server_http
+from pytest_llmbench.runtimes.server_watch import ServerWatch
 
 if TYPE_CHECKING:
     from pytest_llmbench.runtimes.base import RunningServer
+    from pytest_llmbench.telemetry.prometheus import Difference
 
 VLLM = os.environ.get("LLMBENCH_VLLM", "")
 """Its program; beside it is a Python that has it."""
@@ -82,3 +85,23 @@ def ask(running: RunningServer, prompt: str, tokens: int = 32) -> dict[str, int]
     with server_http(running.server, timeout=400) as http:  # it may compile first
         usage: dict[str, int] = http.post("/v1/completions", json=asked).raise_for_status().json()["usage"]
     return usage
+
+
+def told_by(running: RunningServer) -> Difference:
+    """Hold a server with a key to refusing strangers and to the model's facts, and ask it twice the same.
+
+    Return what its metrics tell of that.
+    """
+    refused = httpx.get(f"{running.server.base_url}/v1/models")
+    assert refused.status_code == httpx.codes.UNAUTHORIZED
+    facts = running.server.facts
+    assert facts["context_length"] == 4096
+    assert facts["architecture"] == "LlamaForCausalLM"
+    assert int(str(facts["kv_capacity"])) > 100_000
+    watch = ServerWatch(running.server)
+    watch.begin()
+    for _ in range(2):
+        assert ask(running, "the same prompt " * 100)["completion_tokens"] == 32
+    told = watch.end()
+    assert 0.3 < told.scalars["cache_hit_rate"] < 0.5
+    return told

@@ -9,16 +9,14 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import httpx
 import pytest
 
 from pytest_llmbench.errors import ServerStartError
 from pytest_llmbench.runtimes.containers.daemon import connect, daemon_shortage
 from pytest_llmbench.runtimes.containers.found import find_containers
 from pytest_llmbench.runtimes.docker import Docker
-from pytest_llmbench.runtimes.server_watch import ServerWatch
 from pytest_llmbench.spec.deployment import Deployment
-from tests.vllm.conftest import ARGS, ENV, IMAGE, ask
+from tests.vllm.conftest import ARGS, ENV, IMAGE, ask, told_by
 from tests.waiting import until
 
 if TYPE_CHECKING:
@@ -65,19 +63,9 @@ def test_key_facts_prefix_cache_and_a_kill(
     monkeypatch.setenv("TINY_KEY", "s3cret-key")
     running = Docker().start(boxed(model, api_key_env="TINY_KEY"), context)
     try:
-        refused = httpx.get(f"{running.server.base_url}/v1/models")
-        assert refused.status_code == httpx.codes.UNAUTHORIZED
-        facts = running.server.facts
-        assert facts["context_length"] == 4096
-        assert facts["architecture"] == "LlamaForCausalLM"
-        assert facts["image_id"] == connect().images.get(IMAGE).id
-        assert facts["address"] == "container"
-        assert int(str(facts["kv_capacity"])) > 100_000
-        watch = ServerWatch(running.server)
-        watch.begin()
-        for _ in range(2):
-            assert ask(running, "the same prompt " * 100)["completion_tokens"] == 32
-        assert 0.3 < watch.end().scalars["cache_hit_rate"] < 0.5
+        told_by(running)
+        assert running.server.facts["image_id"] == connect().images.get(IMAGE).id
+        assert running.server.facts["address"] == "container"
         running.container.kill()
         until(running.exited)
         assert "exited with code 137, which is what SIGKILL leaves" in str(running.exited())
