@@ -11,7 +11,7 @@ import pytest
 
 from tests.plugin.conftest import WIDE, Left
 from tests.plugin.fake_engine import FakeEngine
-from tests.plugin.test_interruption import end
+from tests.plugin.test_interruption import end, results_written
 from tests.plugin.test_option_inconclusive import wild
 from tests.waiting import until
 
@@ -240,6 +240,9 @@ def test_ctrl_c_judges_nothing(project: Project, slow: FakeEngine, what: str, mo
         start_new_session=True,
     )
     until(lambda: (project.root / "measuring").exists() or process.poll() is not None)
+    judged = ["none", "none"] if what == "ab" else ["inconclusive"]
+    # What a worker has told its controller is not written yet.
+    until(lambda: results_written(project.root) >= len(judged) or process.poll() is not None)
     os.killpg(process.pid, signal.SIGINT)
     out = end(process)
     left = Left(project.root, process.returncode, out)
@@ -247,6 +250,5 @@ def test_ctrl_c_judges_nothing(project: Project, slow: FakeEngine, what: str, mo
     assert left.report["session"]["complete"] is False
     verdicts = [one["verdict"]["verdict"] for one in left.results]
     # Of the test that was interrupted, what a worker had measured is lost with it.
-    judged = ["none", "none"] if what == "ab" else ["inconclusive"]
     assert verdicts == judged + (["none"] if len(verdicts) > len(judged) else [])
     assert not failures(left)

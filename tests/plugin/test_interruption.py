@@ -6,7 +6,6 @@ import os
 import resource
 import signal
 import subprocess
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -61,8 +60,15 @@ def start(project: Project, *args: str) -> subprocess.Popen[str]:
         start_new_session=True,  # a group of its own, as a shell gives it
     )
     until(lambda: (project.root / "measuring").exists() or process.poll() is not None)
-    time.sleep(0.5)
+    # What a worker has told its controller is not written yet.
+    until(lambda: results_written(project.root) or process.poll() is not None)
     return process
+
+
+def results_written(root: Path) -> int:
+    """Count the results in the log of the newest session, which is made with the first."""
+    log = root / "results" / "latest" / "results.jsonl"
+    return log.read_bytes().count(b'{"kind": "result"') if log.exists() else 0
 
 
 def descendants(pid: int) -> set[int]:
