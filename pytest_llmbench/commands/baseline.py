@@ -7,10 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_llmbench.baselines.comparability import changes, mismatches
+from pytest_llmbench.baselines.limits import DEFAULT_LIMITS
 from pytest_llmbench.baselines.model import Baseline
 from pytest_llmbench.baselines.store import BaselineStore, check_name
+from pytest_llmbench.baselines.values import session_values
+from pytest_llmbench.baselines.wording import format_value
 from pytest_llmbench.counting import counted
 from pytest_llmbench.errors import UsageError, nearest
+from pytest_llmbench.metrics.registry import METRICS
 
 if TYPE_CHECKING:
     import argparse
@@ -30,7 +34,7 @@ class BaselineCommand:
 Work with stored baselines.
 
   llmbench baseline list                what there is
-  llmbench baseline show main           its cells, and from which sessions each has values
+  llmbench baseline show main           its cells, and the values that each session has of them
   llmbench baseline promote nightly main
                                         add the newest session of `nightly` to `main`, which
                                         is committed, say; a session id or the path of a
@@ -82,6 +86,10 @@ A verdict needs three sessions or more; ten see changes of half the size that th
         return 0
 
 
+_SHOWN = [limit.key for limit in DEFAULT_LIMITS if not limit.absolute]
+"""What `show` tells of a session: what is gated, but for ratios, which are mostly zero."""
+
+
 def _list(store: BaselineStore, _arguments: argparse.Namespace) -> list[str]:
     names = store.names()
     if not names:
@@ -97,19 +105,26 @@ def _size(baseline: Baseline) -> str:
 
 def _show(store: BaselineStore, arguments: argparse.Namespace) -> list[str]:
     baseline = store.load(arguments.baseline)
-    lines = [f"{baseline.name}: {_size(baseline)}"]
+    lines = [f"{baseline.name}: {_size(baseline)}", f"of each session: {', '.join(_SHOWN)}"]
     for cell, entries in sorted(baseline.cells.items()):
-        lines.append(cell)
+        rows = []
         for session, entry in sorted(entries.items(), key=lambda item: item[1].started_at):
-            version = entry.treatment.version or "version unknown"
+            values = session_values(entry.replicates)
+            told = [
+                format_value(values[key], METRICS[key.partition(".")[0]].unit) if key in values else "-"
+                for key in _SHOWN
+            ]
             count = counted(len(entry.replicates), "replicate")
-            lines.append(f"  {session}  {entry.started_at[:16]}  {count}  {version}")
+            rows.append([session, *told, count, entry.treatment.version or "version unknown"])
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        lines += [cell, *("  " + "  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)]
     return lines
 
 
 def _merge(store: BaselineStore, arguments: argparse.Namespace) -> list[str]:
-    added = store.merge(store.load(arguments.source), arguments.baseline)
-    return [f"{arguments.baseline}: {_size(store.load(arguments.baseline))}; {added} of them from here"]
+    name, source = arguments.baseline, arguments.source
+    added = store.merge(store.load(source), name)
+    return [f"{name}: {_size(store.load(name))}; {added} of them from {source}"]
 
 
 def _promote(store: BaselineStore, arguments: argparse.Namespace) -> list[str]:

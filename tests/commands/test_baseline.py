@@ -56,11 +56,15 @@ def test_list_tells_of_every_baseline(store: BaselineStore, run: Run) -> None:
 
 
 def test_show_tells_cells_and_sessions(store: BaselineStore, run: Run, make_result: MakeResult) -> None:
-    """Each session of each cell has a line with its day, replicates and version, oldest first."""
+    """Each session of each cell has a line with its values, replicates and version, oldest first."""
     assert store.names()
     code, out, _ = run("show", "main")
     assert code == 0
-    assert out.splitlines()[1:3] == [make_result().cell, "  s1  2026-11-01T03:00  1 replicate  b1"]
+    assert out.splitlines()[1:4] == [
+        "of each session: ttft.p50, tpot.p50, throughput_output",
+        make_result().cell,
+        "  s1  12.1 ms  1.30 ms  701 tok/s  1 replicate  b1",
+    ]
 
 
 def test_merge_adds_sessions(store: BaselineStore, run: Run) -> None:
@@ -68,7 +72,7 @@ def test_merge_adds_sessions(store: BaselineStore, run: Run) -> None:
     for _ in range(2):
         assert run("merge", "nightly", "main")[:2] == (
             0,
-            "main: 2 cells, 4 sessions, 2026-11-01 to 2026-11-09; 1 of them from here\n",
+            "main: 2 cells, 4 sessions, 2026-11-01 to 2026-11-09; 1 of them from nightly\n",
         )
     assert len(store.load("nightly").cells) == 1
     run("merge", "main", "new")
