@@ -15,9 +15,7 @@ if TYPE_CHECKING:
 _SUITES = Path(__file__).parents[2] / "bench_suites"
 
 
-@pytest.mark.parametrize(
-    ("mode", "replicates"), [("-p no:xdist", 1), ("-p no:xdist", 2), ("-n0", 1), ("-n2", 1), ("-n2", 2)]
-)
+@pytest.mark.parametrize(("mode", "replicates"), [("-p no:xdist", 2), ("-n0", 1), ("-n2", 2)])
 def test_the_shipped_suites_start_each_server_once(project: Project, mode: str, replicates: int) -> None:
     """Several files, workloads and loads: as many starts as deployments and replicates."""
     shutil.rmtree(project.root / "config")
