@@ -19,6 +19,7 @@ from pytest_llmbench.errors import InvalidMeasurement, Judged, Regression, Usage
 from pytest_llmbench.evals.judge import judge_evaluation
 from pytest_llmbench.records import VerdictRecord
 from pytest_llmbench.reports.eval_wording import failure_message
+from pytest_llmbench.spec.plan import redacted_argument
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -65,6 +66,9 @@ class Judge:
         self.baseline = settings.read("compare", lambda name: store.load(name or store.default_name()))
         if not sides and self.baseline is None:
             _refuse_idle(settings)
+        self._again = [
+            redacted_argument(word) for word in settings.given(without={"compare", "save", "json", "label"})
+        ]
         self.evals = 1
         """Evals of this session, who share the chance of a false alarm."""
         self._reference: Reference | None = None
@@ -214,7 +218,7 @@ class Judge:
             return Regression(failure_message(result, result.evaluation))
         fails = self._policy == "fail" and verdict.verdict == "inconclusive"
         if verdict.verdict in FAILING or fails:
-            return Regression(judged_message(result, verdict))
+            return Regression(judged_message(result, verdict, self._again))
         return None
 
 

@@ -15,7 +15,7 @@ from pytest_llmbench.errors import LLMBenchError, UsageError, misspelt, nearest
 from pytest_llmbench.options import OPTIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     import pytest
 
@@ -137,6 +137,17 @@ class Settings:
             f"  {name:{widths[0]}}  {value:{widths[1]}}  {origin}".rstrip() for name, value, origin in rows
         ]
         return "\n".join(["options", *lines])
+
+    def given(self, *, without: Collection[str]) -> list[str]:
+        """Return the options of the command line as words, but for some, to say how to run the same again."""
+        words = []
+        for option in OPTIONS:
+            value = getattr(self._config.option, option.ini, None)
+            if value is None or option.name in without:
+                continue
+            flag = option.kind == "flag"
+            words += [option.flag if flag else f"{option.flag}={one}" for one in _several(value)]
+        return words
 
     def get(self, name: str, marker: Mapping[str, Any] | None = None) -> Any:  # noqa: ANN401
         """Return the value that holds, parsed; None if nobody gave one and there is no default."""

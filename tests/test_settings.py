@@ -41,6 +41,13 @@ def test_the_nearest_source_wins() -> None:
     assert settings().resolve("runs") == (1, "default")
 
 
+def test_what_was_given_can_be_given_again() -> None:
+    """As words of a command line, without what came from elsewhere and without what is left out."""
+    options = {"bench_arg": ["a=1", "b=2"], "bench_keep": True, "bench_runs": "2", "bench_save": "main"}
+    given = settings(options, {"LLMBENCH_REQUESTS": "4"}).given(without={"save"})
+    assert given == ["--bench-arg=a=1", "--bench-arg=b=2", "--bench-keep", "--bench-runs=2"]
+
+
 def test_an_empty_variable_is_none() -> None:
     """CI systems set variables that nobody filled in."""
     assert settings(environ={"LLMBENCH_RUNS": ""}, ini={"bench_runs": "3"}).get("runs") == 3

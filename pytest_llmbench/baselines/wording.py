@@ -31,6 +31,7 @@ PLAIN_THRESHOLD = "plain threshold, not a statistical test"
 """How too few sessions are judged; said wherever such a verdict is shown."""
 
 _MOST_TREATMENTS = 3
+_OF_COMPARISONS = ("--bench-compare-fail", "--bench-inconclusive", "--bench-allow-mismatch")
 _PERCENT_DIGITS = 10
 _TIME_UNITS = ((1.0, "s"), (1e3, "ms"), (1e6, "µs"))
 
@@ -114,11 +115,11 @@ def change_text(comparison: MetricComparison) -> str:
     return percent(comparison.change)
 
 
-def judged_message(result: ResultRecord, verdict: VerdictRecord) -> str:
+def judged_message(result: ResultRecord, verdict: VerdictRecord, again: Sequence[str] = ()) -> str:
     """Explain a failed comparison in at most ten lines, the metrics in the first.
 
     It says against what, how it was decided and how sure that is, what else was compared, what differs in
-    treatment and what to do next.
+    treatment and what to do next; `again` are the options with which the same is measured again.
     """
     told = [c for c in verdict.comparisons if c.verdict == verdict.verdict and not c.advisory]
     others = [c for c in verdict.comparisons if c not in told]
@@ -151,8 +152,10 @@ def judged_message(result: ResultRecord, verdict: VerdictRecord) -> str:
     lines += _suspects(verdict)
     if verdict.rule == "pairs":
         return "\n".join([*lines, "next: run it again, or with more pairs: --bench-replicates=10"])
-    rerun = f"pytest -m bench {shlex.quote(result.nodeid)} --bench-compare={verdict.baseline}"
-    return "\n".join([*lines, f"next: run it again: {rerun}", _accept(verdict)])
+    rerun = shlex.join(
+        ["pytest", "-m", "bench", result.nodeid, *again, f"--bench-compare={verdict.baseline}"]
+    )
+    return "\n".join([*lines, f"next: run it again: {rerun}", _accept(verdict, again)])
 
 
 def _against(verdict: VerdictRecord) -> str:
@@ -177,9 +180,11 @@ def _suspects(verdict: VerdictRecord) -> list[str]:
     return lines
 
 
-def _accept(verdict: VerdictRecord) -> str:
+def _accept(verdict: VerdictRecord, again: Sequence[str]) -> str:
     # Sessions of one treatment are averaged, so one more of it would only move the baseline part of the
     # way; and a report's path is not a name to save under.
     if verdict.treatment and verdict.baseline and "/" not in verdict.baseline:
-        return f"if it is meant to be so, accept it: pytest -m bench --bench-save={verdict.baseline}"
+        measured = [word for word in again if not word.startswith(_OF_COMPARISONS)]
+        save = shlex.join(["pytest", "-m", "bench", *measured, f"--bench-save={verdict.baseline}"])
+        return f"if it is meant to be so, accept it: {save}"
     return "if the machine has changed, record it under a new name: pytest -m bench --bench-save=NAME"

@@ -128,6 +128,16 @@ def test_the_longest_message_has_ten_lines(make_result: MakeResult) -> None:
     assert lines[-1] == "if it is meant to be so, accept it: pytest -m bench --bench-save=main"
 
 
+def test_what_to_do_next_measures_the_same(make_result: MakeResult) -> None:
+    """With the options of this session; those that say how to compare have no place where one saves."""
+    verdict = worst(treatment=("argument threads: none -> 2",))
+    again = ["--bench-arg=threads=2", "--bench-requests=64", "--bench-compare-fail=ttft.p50:5%"]
+    *_, rerun, accept = judged_message(make_result(), verdict, again).splitlines()
+    options = "--bench-arg=threads=2 --bench-requests=64"
+    assert rerun.endswith(f" {options} --bench-compare-fail=ttft.p50:5% --bench-compare=main")
+    assert accept.endswith(f": pytest -m bench {options} --bench-save=main")
+
+
 def test_a_report_is_not_something_to_save_under(make_result: MakeResult) -> None:
     """Compared by path, the message does not suggest saving under the path."""
     verdict = worst(baseline="results/latest/report.json", treatment=("version: b1 -> b2",))
