@@ -134,7 +134,7 @@ def test_next_session_sweeps(tmp_path: Path) -> None:
     os.kill(guard, signal.SIGKILL)
     owner.kill()
     owner.communicate()
-    until(lambda: this_process().lives())
+    until(lambda: not _runs(guard))
     assert worker in [pid for found in sweep_processes() for pid in found.pids]
     until(lambda: not _runs(worker))
     assert _runs(my_worker)
