@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pytest_llmbench.counting import counted
 from pytest_llmbench.errors import StatisticsError, nearest
 
 if TYPE_CHECKING:
@@ -58,15 +59,14 @@ class Summary:
             return float(getattr(self, statistic))
         names = [f"p{percent}" for percent in PERCENTILES]
         if statistic not in names:
-            message = f"{self.metric.name} has no statistic {statistic!r}: {nearest(statistic, STATISTICS)}"
-            raise AttributeError(message)
+            return self.__getattr__(statistic)  # raises
         if statistic in self.unknown:
             return None
         index = names.index(statistic)
         return self._percentiles[index] if self.count >= required_count(PERCENTILES[index]) else None
 
     def __repr__(self) -> str:
-        values = "1 value" if self.count == 1 else f"{self.count} values"
+        values = counted(self.count, "value")
         return f"<{self.metric.name}: {values}, mean {self.mean:.6g} {self.metric.unit}>"
 
     def __getattr__(self, name: str) -> float:

@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pytest_llmbench.reports.comparison_markdown import (
-    also_worse,
     difference_lines,
-    drift_texts,
-    one_start_texts,
     plain,
+    remarks,
     verdict_rows,
 )
 from pytest_llmbench.reports.comparison_table import comparison_table, heading
@@ -106,7 +104,7 @@ def compared_markdown(
     lines = [f"## {b.name} against {a.name}", ""]
     if cells:
         lines = [f"## {b.name} {heading(cells)}", "", *verdict_rows(cells), "", *difference_lines(cells)]
-    lines += [f"- {text}" for text in (*also_worse(cells), *one_start_texts(cells), *drift_texts(cells))]
+    lines += remarks(cells)
     lines += [f"- {label}: {plain(text)}" for label, _, text in _eval_lines(evals, a.name) if label]
     lines += [f"- {label}: {plain(text)}" for label, text in _others(compared, a.name, b.name)]
     return "\n".join(lines) + "\n"

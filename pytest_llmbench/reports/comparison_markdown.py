@@ -29,6 +29,7 @@ __all__ = [
     "drift_texts",
     "one_start_texts",
     "plain",
+    "remarks",
     "verdict_rows",
 ]
 
@@ -118,6 +119,11 @@ def one_start_texts(judged: Iterable[JudgedCell]) -> list[str]:
         for comparison in one.verdict.comparisons
         if (text := one_start_text(comparison))
     ]
+
+
+def remarks(judged: Sequence[JudgedCell]) -> list[str]:
+    """List what is to be known beside the verdicts."""
+    return [f"- {text}" for text in (*also_worse(judged), *one_start_texts(judged), *drift_texts(judged))]
 
 
 def plain(text: str) -> str:

@@ -8,11 +8,9 @@ from pytest_llmbench.baselines.wording import format_value
 from pytest_llmbench.counting import counted
 from pytest_llmbench.reports.comparison_markdown import (
     ICONS,
-    also_worse,
     difference_lines,
-    drift_texts,
-    one_start_texts,
     plain,
+    remarks,
     verdict_rows,
 )
 from pytest_llmbench.reports.comparison_table import heading
@@ -47,10 +45,7 @@ def render_markdown(document: Document) -> str:
             for cell, record in missing
         ]
         lines += ["", *difference_lines(compared)]
-        lines += [
-            f"- {text}"
-            for text in (*also_worse(compared), *one_start_texts(compared), *drift_texts(compared))
-        ]
+        lines += remarks(compared)
     lines += ["", "<details><summary>What was measured</summary>", "", *_numbers(told), "", "</details>", ""]
     lines.append(f"<sub>session {document.session.id} on {plain(document.environment.cpu)}</sub>")
     return "\n".join(lines) + "\n"

@@ -125,8 +125,7 @@ class Docker:
         )
         of_weights, model = weights_mounts(weights)
         mounts = (*of_weights, *own_mounts)
-        told = {**secrets, "": api_key or Secret()}
-        same = fingerprint(deployment, context, weights, told, found.id, mounts)
+        same = fingerprint(deployment, context, weights, secrets, api_key, found.id, mounts)
         order = _Order(deployment, context, backend, found, api_key, secrets, mounts, model, same)
         return (context.keep and self._adopt(client, order)) or self._create(client, order)
 

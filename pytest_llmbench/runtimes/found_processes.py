@@ -14,7 +14,7 @@ from pytest_llmbench.runtimes.activity import STOPPED, family, stands_still
 from pytest_llmbench.runtimes.marks import mark_of, marks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
     from pytest_llmbench.runtimes.labels import Tag
     from pytest_llmbench.runtimes.marks import Mark
@@ -162,13 +162,9 @@ def sweep_processes() -> list[FoundProcess]:
 
 def kill_family(pid: int) -> None:
     """Kill a process and its descendants."""
-    _kill([*family(pid)])
-
-
-def _kill(pids: Sequence[int]) -> None:
-    for pid in pids:
+    for member in [*family(pid)]:  # all of them first: who is dead has no children
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.kill(pid, signal.SIGKILL)
+            os.kill(member, signal.SIGKILL)
 
 
 def _parent(pid: int) -> int:

@@ -32,13 +32,15 @@ def fingerprint(
     context: StartContext,
     weights: Path,
     secrets: Mapping[str, Secret],
+    api_key: Secret | None,
     *parts: object,
 ) -> str:
     """Digest all that two servers must have in common to be the same, in 32 hex digits.
 
-    Deployment, GPUs, cores, the files of its weights, and its secrets by name, the API key by none; `parts`
-    are what else it is started with: image or program, volumes or variables.
+    Deployment, GPUs, cores, the files of its weights, its secrets by name, and the API key; `parts` are what
+    else it is started with: image or program, volumes or variables.
     """
+    told = {**secrets, "": api_key or ""}
     files = sorted(weights.rglob("*")) if weights.is_dir() else shards_of(weights)
     whole = (
         deployment.model_dump_json(),
@@ -46,7 +48,7 @@ def fingerprint(
         context.cores,
         [state_of(file) for file in files],
         # As texts: a secret's repr does not tell it from another.
-        [f"{name}={value}" for name, value in sorted(secrets.items())],
+        [f"{name}={value}" for name, value in sorted(told.items())],
         parts,
     )
     return hashlib.sha256(repr(whole).encode()).hexdigest()[:32]

@@ -76,16 +76,7 @@ class _Order:
     weights: Path
     api_key: Secret | None
     secrets: dict[str, Secret]
-
-    @property
-    def fingerprint(self) -> str:
-        """What two servers must have in common to be the same."""
-        program = Path(shutil.which(self.program[0]) or self.program[0]).resolve()
-        told = {**self.secrets, "": self.api_key or Secret()}
-        inherited = sorted((name, text) for name, text in os.environ.items() if _READ.match(name))
-        return fingerprint(
-            self.deployment, self.context, self.weights, told, self.program, state_of(program), inherited
-        )
+    fingerprint: str
 
 
 class Process:
@@ -130,7 +121,10 @@ class Process:
             formats=backend.formats,
             folders=context.model_folders,
         )
-        order = _Order(deployment, context, backend, _program(deployment, backend), weights, api_key, secrets)
+        program = _program(deployment, backend)
+        started = (program, _state_of_program(program), _inherited())
+        same = fingerprint(deployment, context, weights, secrets, api_key, *started)
+        order = _Order(deployment, context, backend, program, weights, api_key, secrets, same)
         return (context.keep and self._adopt(order)) or self._create(order)
 
     def _create(self, order: _Order) -> ProcessServer:
@@ -172,6 +166,15 @@ class Process:
                 server = replace(_ready(order, found, found.mark, found.log_path), log=None)
                 return ProcessServer(server, found)
         return None
+
+
+def _state_of_program(program: tuple[str, ...]) -> tuple[str, int, int]:
+    return state_of(Path(shutil.which(program[0]) or program[0]).resolve())
+
+
+def _inherited() -> list[tuple[str, str]]:
+    """Return the variables of ours that an engine reads as well."""
+    return sorted((name, text) for name, text in os.environ.items() if _READ.match(name))
 
 
 def _mark(order: _Order, launch: Launch) -> Mark:
